@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Logging of the programs
+ *
+ * systemd sets JOURNAL_STREAM when it has connected stderr to the journal
+ * (systemd.exec(5)); then entries go to journald natively, with fields. Else
+ * they are lines on stderr, which is what a person who tries a program by hand
+ * wants. The choice is made once, in log_open().
+ */
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-journal.h>
+#include "util/clock.h"
+#include "util/log.h"
+
+#define LOG_FIELDS_MAX  16U
+#define LOG_MESSAGE_MAX 4096U
+
+static struct {
+        const char *name;
+        const char *pool;
+        int max_level;
+        bool to_journal;
+} log_target = { .name = "php-pool", .max_level = LOG_INFO };
+
+void log_open(const char *name) {
+        const char *stream = getenv("JOURNAL_STREAM");
+        uint64_t device, inode;
+        struct stat st;
+
+        log_target.name = name;
+        log_target.to_journal = stream && sscanf(stream, "%" SCNu64 ":%" SCNu64, &device, &inode) == 2 &&
+                                fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+void log_set_pool(const char *pool) {
+        log_target.pool = pool;
+}
+
+void log_set_max_level(int level) {
+        log_target.max_level = level;
+}
+
+static void log_to_journal(int level,
+                           const char *const *fields,
+                           const char *file,
+                           int line,
+                           const char *func,
+                           const char *message) {
+        char text[6][LOG_MESSAGE_MAX + 32];
+        struct iovec iov[6 + LOG_FIELDS_MAX];
+        int n = 0;
+
+        (void)snprintf(text[0], sizeof(text[0]), "MESSAGE=%s", message);
+        (void)snprintf(text[1], sizeof(text[1]), "PRIORITY=%d", level);
+        (void)snprintf(text[2], sizeof(text[2]), "CODE_FILE=%s", file);
+        (void)snprintf(text[3], sizeof(text[3]), "CODE_LINE=%d", line);
+        (void)snprintf(text[4], sizeof(text[4]), "CODE_FUNC=%s", func);
+        for (; n < 5; n++)
+                iov[n] = (struct iovec){ text[n], strlen(text[n]) };
+
+        if (log_target.pool) {
+                (void)snprintf(text[5], sizeof(text[5]), "PHP_POOL=%s", log_target.pool);
+                iov[n++] = (struct iovec){ text[5], strlen(text[5]) };
+        }
+
+        for (size_t i = 0; fields && fields[i] && i < LOG_FIELDS_MAX; i++)
+                iov[n++] = (struct iovec){ (void *)fields[i], strlen(fields[i]) };
+
+        (void)sd_journal_sendv(iov, n); /* a log that cannot be written has nobody to tell */
+}
+
+int log_full(int level,
+             int error,
+             const char *const *fields,
+             const char *file,
+             int line,
+             const char *func,
+             const char *format,
+             ...) {
+        char message[LOG_MESSAGE_MAX];
+        va_list args;
+
+        if (level > log_target.max_level)
+                return error;
+
+        errno = error < 0 ? -error : error;
+        va_start(args, format);
+        (void)vsnprintf(message, sizeof(message), format, args);
+        va_end(args);
+
+        if (log_target.to_journal)
+                log_to_journal(level, fields, file, line, func, message);
+        else
+                (void)fprintf(stderr, "%s: %s\n", log_target.name, message);
+
+        return error;
+}
+
+bool log_limit_below(LogLimit *limit) {
+        uint64_t now = clock_now_usec();
+
+        if (now - limit->begin_usec >= limit->interval_usec) {
+                if (limit->n_dropped > 0)
+                        log_notice("%u similar messages were left out", limit->n_dropped);
+                limit->begin_usec = now;
+                limit->n_passed = 0;
+                limit->n_dropped = 0;
+        }
+
+        if (limit->n_passed < limit->burst) {
+                limit->n_passed++;
+                return true;
+        }
+
+        limit->n_dropped++;
+        return false;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Strict parsers: the whole string or nothing. -EINVAL: not of the form,
+ * -ERANGE: of the form, but too large. Outputs are untouched on failure.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* 1*DIGIT, nothing else: no sign, no space. */
+int parse_u64(const char *text, size_t size, uint64_t max, uint64_t *ret);
+
+/* "0", "64K", "256M", "2G": bytes, powers of 1024. */
+int parse_size(const char *text, uint64_t *ret);
+
+/*
+ * systemd's time spans (systemd.time(7)): "30s", "1min 30s", "500ms", "2h"; a
+ * bare number is seconds; "infinity". Microseconds.
+ */
+int parse_span(const char *text, uint64_t *ret_usec);
+
+/* Writes "1min 30s" for 90000000; always NUL-terminated. */
+const char *format_span(char *buffer, size_t size, uint64_t usec);
+
+/*
+ * Pool names: [A-Za-z0-9_][A-Za-z0-9_-]{0,26}, because "php-NAME" has to be a
+ * user name by systemd's strict rule (31 characters). Neither "pool" nor
+ * "pool-...": their users would be the front ends' group and the proxy.
+ * On -EINVAL *reterr (may be NULL) says why.
+ */
+int parse_pool_name(const char *name, const char **reterr);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "util/cleanup.h"
+#include "util/process.h"
+
+int pidfd_open_process(pid_t pid) {
+        int fd = (int)syscall(SYS_pidfd_open, pid, 0U);
+
+        return fd < 0 ? -errno : fd;
+}
+
+int pidfd_signal(int pidfd, int signo) {
+        return syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0U) < 0 ? -errno : 0;
+}
+
+int process_raise_nofile(uint64_t *ret) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return -errno;
+
+        if (limit.rlim_cur < limit.rlim_max) {
+                limit.rlim_cur = limit.rlim_max;
+                if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+                        return -errno;
+        }
+
+        if (ret)
+                *ret = limit.rlim_cur;
+        return 0;
+}
+
+void process_set_name(const char *name) {
+        (void)prctl(PR_SET_NAME, name); /* only for the eye */
+}
+
+void process_forget_service_environment(void) {
+        static const char *const names[] = {
+                "NOTIFY_SOCKET",    "WATCHDOG_USEC",         "WATCHDOG_PID",          "LISTEN_FDS",
+                "LISTEN_PID",       "LISTEN_FDNAMES",        "JOURNAL_STREAM",        "INVOCATION_ID",
+                "SYSTEMD_EXEC_PID", "MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                (void)unsetenv(names[i]);
+}
