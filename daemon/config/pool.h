@@ -30,9 +30,9 @@ struct PoolConfig {
         char *root; /* absolute, as written (links are followed per request) */
         char *docroot;
 
-        char *php_version;   /* "8.2", or NULL: the newest installed worker */
-        char *php_ini;       /* php.ini or NULL: the default */
-        char **php_values;   /* "memory_limit=256M" */
+        char *php_version; /* "8.2", or NULL: the newest installed worker */
+        char *php_ini;     /* php.ini or NULL: the default */
+        char **php_values; /* "memory_limit=256M" */
         char **php_admin_values;
         bool params_may_set_ini;
         char **env; /* "APP_ENV=prod", "KEY=@credential:name" */
@@ -53,11 +53,11 @@ struct PoolConfig {
         uint64_t idle_exit_usec; /* USEC_INFINITY: off ("0" in the file) */
         uint64_t stop_usec;
 
-        uint64_t head_usec;      /* limits.head_time: deadline of a request head, default 30s */
-        uint64_t body_usec;      /* limits.body_time: most silence inside a body, default 60s */
-        uint64_t keep_usec;      /* limits.keep_time: most silence of a kept connection, default 75s */
-        uint64_t body_max;       /* limits.body, default 1G, 0: none */
-        uint64_t params_max;     /* limits.params, bytes of FastCGI parameters, default 1M */
+        uint64_t head_usec;       /* limits.head_time: deadline of a request head, default 30s */
+        uint64_t body_usec;       /* limits.body_time: most silence inside a body, default 60s */
+        uint64_t keep_usec;       /* limits.keep_time: most silence of a kept connection, default 75s */
+        uint64_t body_max;        /* limits.body, default 1G, 0: none */
+        uint64_t params_max;      /* limits.params, bytes of FastCGI parameters, default 1M */
         uint64_t connections_max; /* limits.connections: waiting, parked and half-read, default 4096 */
 
         PoolLogAccess log_access;

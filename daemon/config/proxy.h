@@ -23,15 +23,15 @@ struct ProxyBrokenSite {
 };
 
 struct ProxyConfig {
-        char *socket_dir; /* /run/php-pool: NAME.sock stands in it */
-        uint64_t header_usec;      /* whole request head, default 30s */
-        uint64_t body_usec;        /* most silence inside a body, default 60s */
-        uint64_t keep_usec;        /* idle keep-alive, default 75s */
-        uint64_t send_usec;        /* most time without progress when sending, default 60s */
-        uint64_t connections_max;  /* default 16384 */
-        uint64_t head_max;         /* bytes of a request head, default 32K */
+        char *socket_dir;           /* /run/php-pool: NAME.sock stands in it */
+        uint64_t header_usec;       /* whole request head, default 30s */
+        uint64_t body_usec;         /* most silence inside a body, default 60s */
+        uint64_t keep_usec;         /* idle keep-alive, default 75s */
+        uint64_t send_usec;         /* most time without progress when sending, default 60s */
+        uint64_t connections_max;   /* default 16384 */
+        uint64_t head_max;          /* bytes of a request head, default 32K */
         uint64_t response_head_max; /* bytes of a CGI response head, default 64K */
-        uint64_t body_memory;      /* body bytes kept in memory before they go to a file, default 64K */
+        uint64_t body_memory;       /* body bytes kept in memory before they go to a file, default 64K */
 
         SiteConfig **sites; /* owned */
         size_t n_sites;

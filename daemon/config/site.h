@@ -20,22 +20,22 @@ struct SiteRule {
 };
 
 struct SiteConfig {
-        char *name;              /* of the pool: file name without .conf */
-        char *root;              /* absolute */
-        char *docroot;           /* absolute: root joined with site.docroot */
-        char **hosts;            /* lower case, "example.org" or "*.example.org"; NULL-terminated; empty: default site */
-        char **index;            /* NULL-terminated */
-        char *front_controller;  /* "/index.php" or NULL */
-        char **deny;             /* glob patterns, "*" crosses "/"; NULL-terminated */
-        char **also;             /* absolute directories; NULL-terminated */
-        char **extensions;       /* security.extensions: [".php"]; NULL-terminated */
+        char *name;    /* of the pool: file name without .conf */
+        char *root;    /* absolute */
+        char *docroot; /* absolute: root joined with site.docroot */
+        char **hosts; /* lower case, "example.org" or "*.example.org"; NULL-terminated; empty: default site */
+        char **index;           /* NULL-terminated */
+        char *front_controller; /* "/index.php" or NULL */
+        char **deny;            /* glob patterns, "*" crosses "/"; NULL-terminated */
+        char **also;            /* absolute directories; NULL-terminated */
+        char **extensions;      /* security.extensions: [".php"]; NULL-terminated */
         SiteRule *rules;
         size_t n_rules;
-        uint64_t request_usec;   /* timeouts.request; USEC_INFINITY: none */
-        uint64_t queue_usec;     /* timeouts.queue */
-        uint64_t kill_usec;      /* timeouts.kill */
-        uint64_t workers_max;    /* workers.max: bound of kept connections */
-        uint64_t body_max;       /* limits.body, bytes; 0: none */
+        uint64_t request_usec; /* timeouts.request; USEC_INFINITY: none */
+        uint64_t queue_usec;   /* timeouts.queue */
+        uint64_t kill_usec;    /* timeouts.kill */
+        uint64_t workers_max;  /* workers.max: bound of kept connections */
+        uint64_t body_max;     /* limits.body, bytes; 0: none */
 };
 
 SiteConfig *site_config_free(SiteConfig *site);
