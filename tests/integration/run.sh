@@ -1,0 +1,154 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Boots systemd in a Debian tree with the built php-pool installed, and runs the
+# scenarios in it:
+#
+#     run.sh [--build DIR] [--results FILE] [--shell] [TEST-NN-name…]
+#
+# One boot serves all scenarios; each makes its own pools and removes them. The
+# tree is an overlay with its upper layer on a tmpfs, in a mount and a PID
+# namespace of this script: when the script ends, however it ends, both are gone
+# and everything in them with them.
+#
+# FILE gets a line 'pass|fail|skip TAB sentence' for each check. Where one fails,
+# the journal of the scenario is kept in DIR/integration-logs/. --shell opens a
+# shell in the booted tree before it ends.
+
+set -uo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+source_root=$(cd "$here/../.." && pwd)
+
+die() { printf '%s\n' "$*" >&2; exit 1; }
+
+if [[ ${PHP_POOL_TEST_INSIDE:-} != $$ && ${1:-} != --inside ]]; then
+        ((EUID == 0)) || die "Only root can boot a tree"
+        tree=$("$here/image.sh") || exit 1
+        exec unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
+                "$here/run.sh" --inside "$tree" "$@"
+fi
+shift
+tree=$1
+shift
+
+build=$source_root/build results=/dev/null shell=0
+scenarios=()
+while (($#)); do
+        case $1 in
+        --build) build=$(cd "$2" && pwd) || exit 1; shift ;;
+        --results) results=$(realpath "$2"); shift ;;
+        --shell) shell=1 ;;
+        -*) die "Usage: run.sh [--build DIR] [--results FILE] [--shell] [TEST-NN-name…]" ;;
+        *) scenarios+=("$1") ;;
+        esac
+        shift
+done
+((${#scenarios[@]})) || mapfile -t scenarios < <(cd "$here" && printf '%s\n' TEST-*/ | sed 's,/$,,')
+
+logs=$build/integration-logs
+rm -rf "$logs"
+mkdir -p "$logs"
+
+#
+# The tree
+#
+
+# In this mount namespace nobody else sees what is mounted there.
+work=$build/integration-tree
+mkdir -p "$work"
+mount -t tmpfs -o size=2G tmpfs "$work" || die "A tmpfs could not be mounted"
+mkdir "$work/upper" "$work/work" "$work/tree"
+mount -t overlay -o "lowerdir=$tree,upperdir=$work/upper,workdir=$work/work" overlay "$work/tree" ||
+        die "An overlay of $tree could not be mounted"
+
+DESTDIR=$work/tree meson install -C "$build" --no-rebuild --quiet >"$logs/install.log" 2>&1 ||
+        die "Installing failed: $(cat "$logs/install.log")"
+systemd-sysusers --root="$work/tree" >>"$logs/install.log" 2>&1 || die "The group could not be made"
+mkdir "$work/tree/opt/tests"
+cp -r "$here/." "$work/tree/opt/tests"
+chmod -R a+rX "$work/tree/opt"
+
+#
+# Boot
+#
+
+leader=""
+boot() {
+        local nspawn
+        SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --register=no --keep-unit --private-network \
+                -M php-pool-test -D "$work/tree" -b --console=passive </dev/null >"$logs/boot.log" 2>&1 &
+        nspawn=$!
+        for ((i = 0; i < 100; i++)); do
+                kill -0 "$nspawn" 2>/dev/null || die "The tree did not boot: $(cat "$logs/boot.log")"
+                leader=$(cat "/proc/$nspawn/task/$nspawn/children")
+                leader=${leader%% *}
+                # Its control socket is there when PID 1 is ready to answer.
+                [[ $leader && -S /proc/$leader/root/run/systemd/private ]] && break
+                sleep 0.1
+        done
+        local state
+        state=$(inside timeout 60 systemctl is-system-running --wait)
+        [[ $state == running ]] || die "The tree came up as '$state': $(inside systemctl --no-pager list-units --failed)"
+}
+
+inside() {
+        nsenter -t "$leader" -m -u -i -n -p -C -r -w -- \
+                /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 "$@"
+}
+
+#
+# Scenarios
+#
+
+# scenario NAME: its results go to $logs/NAME.results, its output to stdout
+scenario() {
+        local name=$1 cursor status
+        cursor=$(inside journalctl -q -n 1 --show-cursor -o cat | sed -n 's/^-- cursor: //p')
+        inside timeout -k 5 180 bash "/opt/tests/$name/test.sh" 3>"$logs/$name.results" </dev/null 2>&1
+        status=$?
+        ((status == 0)) || printf 'fail\tthe scenario ended early with %d\n' "$status" >>"$logs/$name.results"
+        if grep -q ^fail "$logs/$name.results"; then
+                inside journalctl -q --after-cursor "$cursor" --no-pager -o short-precise >"$logs/$name.journal"
+                echo "  journal: $logs/$name.journal"
+        fi
+}
+
+report() {
+        local name=$1 result sentence
+        [[ -s $logs/$name.results ]] || printf 'fail\tno check was made\n' >"$logs/$name.results"
+        while IFS=$'\t' read -r result sentence; do
+                printf '%s\t%s: %s\n' "$result" "$name" "$sentence" >>"$results"
+                [[ $result == fail ]] && failed=1
+        done <"$logs/$name.results"
+}
+
+failed=0
+boot
+beside=()
+for name in "${scenarios[@]}"; do
+        [[ -f $here/$name/test.sh ]] || die "There is no scenario '$name'"
+        # Some mostly wait; they run beside the others.
+        if grep -q '^# Runs beside the others' "$here/$name/test.sh"; then
+                scenario "$name" >"$logs/$name.output" &
+                beside+=("$name:$!")
+        fi
+done
+for name in "${scenarios[@]}"; do
+        [[ " ${beside[*]}" == *" $name:"* ]] && continue
+        echo "-- $name"
+        SECONDS=0
+        scenario "$name"
+        report "$name"
+        echo "   ${SECONDS}s"
+done
+for entry in "${beside[@]}"; do
+        wait "${entry##*:}"
+        name=${entry%:*}
+        echo "-- $name"
+        cat "$logs/$name.output"
+        report "$name"
+done
+
+((shell)) && inside TERM="${TERM:-dumb}" bash -i <>/dev/tty >&0 2>&1
+exit "$failed"
