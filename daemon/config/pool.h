@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include "config/loader.h"
 #include "config/site.h"
+#include "util/cleanup.h"
 
 typedef struct PoolConfig PoolConfig;
 
@@ -76,3 +77,5 @@ PoolConfig *pool_config_free(PoolConfig *config);
 
 /* Writes the configuration in force as a valid file: every key, with defaults. */
 int pool_config_dump(const PoolConfig *config, FILE *f);
+
+DEFINE_CLEANUP(PoolConfig *, pool_config_free);

@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "config/keys.h"
+#include "config/loader.h"
+#include "util/cleanup.h"
 
 typedef struct SiteConfig SiteConfig;
 typedef struct SiteRule SiteRule;
@@ -39,3 +42,14 @@ struct SiteConfig {
 };
 
 SiteConfig *site_config_free(SiteConfig *site);
+
+DEFINE_CLEANUP(SiteConfig *, site_config_free);
+
+/* For pool.c, which reads the whole file: the keys of the group. */
+ConfigTable site_config_table(SiteConfig *site);
+
+/* After the table was loaded: host names to lower case. -EINVAL: one is there twice. */
+int site_config_check_hosts(SiteConfig *site, const ConfigFile *file, ConfigError *reterr);
+
+/* The valid host names of a file that is otherwise wrong, in lower case. -ENOMEM. */
+int site_config_read_hosts(char ***ret, const ConfigFile *file);
