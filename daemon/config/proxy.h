@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include "config/loader.h"
 #include "config/site.h"
+#include "util/cleanup.h"
 
 typedef struct ProxyConfig ProxyConfig;
 typedef struct ProxyBrokenSite ProxyBrokenSite;
@@ -47,3 +48,5 @@ struct ProxyConfig {
 int proxy_config_load(ProxyConfig **ret, const char *config_dir, ConfigError *reterr);
 ProxyConfig *proxy_config_free(ProxyConfig *config);
 int proxy_config_dump(const ProxyConfig *config, FILE *f);
+
+DEFINE_CLEANUP(ProxyConfig *, proxy_config_free);
