@@ -12,14 +12,14 @@
 enum {
         HTTP_PATH_E_INVALID = 1,   /* 400 */
         HTTP_PATH_E_ENCODED_SLASH, /* 404: %2F names no file that exists */
-        HTTP_PATH_E_TOO_LONG,      /* 414: @buffer is too small */
+        HTTP_PATH_E_TOO_LONG,      /* 414: @buffer is too small; the size of @raw and a NUL always suffice */
 };
 
 /*
  * Decodes @raw (HttpRequest.path) once, resolves "." and "..", merges "//".
  * The result starts with '/', has no empty, "." or ".." segment, no control
  * byte and no backslash, keeps a trailing '/', and is NUL-terminated;
- * *ret_size does not count the NUL. It is never longer than @raw.
+ * *ret_size does not count the NUL.
  */
 int http_path_normalise(HttpSlice raw, char *buffer, size_t buffer_size, size_t *ret_size);
 
