@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
 # What the scenarios are written with. A scenario makes pools, checks sentences

@@ -22,7 +22,7 @@ source_root=$(cd "$here/../.." && pwd)
 
 die() { printf '%s\n' "$*" >&2; exit 1; }
 
-if [[ ${PHP_POOL_TEST_INSIDE:-} != $$ && ${1:-} != --inside ]]; then
+if [[ ${1:-} != --inside ]]; then
         ((EUID == 0)) || die "Only root can boot a tree"
         tree=$("$here/image.sh") || exit 1
         exec unshare --mount --pid --fork --kill-child --mount-proc --propagation private \

@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Does one broken file leave the other sites served?
+
+. /opt/tests/lib.sh
+
+docroot good
+docroot broken
+pool good <<<'root = "/srv/www/good"; site: { hosts = [ "good.test" ]; };'
+pool broken <<<'root = "/srv/www/broken"; site: { hosts = [ "broken.test" ]; }; mistyped = 1;'
+
+require "the proxy starts with a broken file" systemctl restart php-pool-proxy.service
+systemctl start php-pool@good.service
+check "the good site is served" equal "$(http_status good.test /info.php)" 200
+check "the broken one is answered with 503" equal "$(http_status broken.test /info.php)" 503
+check "the status line names it" contains "$(systemctl show -P StatusText php-pool-proxy.service)" broken
+check "the journal has file and line" \
+        contains "$(journalctl -q -o cat --since "$_began" -u php-pool-proxy.service)" "broken.conf:1"
+
+check "a reload with a broken file is refused" not systemctl reload php-pool-proxy.service
+check "the good site is served still" equal "$(http_status good.test /info.php)" 200
+
+pool broken <<<'root = "/srv/www/broken"; site: { hosts = [ "broken.test" ]; };'
+systemctl start php-pool@broken.service
+check "a reload after the repair succeeds" systemctl reload php-pool-proxy.service
+check "the repaired site is served" equal "$(http_status broken.test /info.php)" 200
+check "the good site is served as before" equal "$(http_status good.test /info.php)" 200
