@@ -27,10 +27,9 @@ static void dump_text(const char *text, FILE *f) {
 }
 
 static void dump_texts(char *const *texts, FILE *f) {
-        fputs("[ ", f);
+        fputs("[", f);
         for (size_t i = 0; texts[i]; i++) {
-                if (i > 0)
-                        fputs(", ", f);
+                fputs(i > 0 ? ", " : " ", f);
                 dump_text(texts[i], f);
         }
         fputs(texts[0] ? " ]" : "]", f);
@@ -49,6 +48,16 @@ static void dump_bytes(uint64_t bytes, FILE *f) {
                 fprintf(f, "\"%" PRIu64 "\"", bytes);
         else
                 fprintf(f, "\"%" PRIu64 "%c\"", bytes, units[unit]);
+}
+
+/* Few seconds stay seconds: "75s" reads better than "1min 15s". */
+static void dump_time(uint64_t usec, FILE *f) {
+        char span[128];
+
+        if (usec > 0 && usec < 120 * USEC_PER_SEC && usec % USEC_PER_SEC == 0)
+                fprintf(f, "\"%" PRIu64 "s\"", usec / USEC_PER_SEC);
+        else
+                dump_text(format_span(span, sizeof(span), usec), f);
 }
 
 static void dump_groups(const ConfigKey *key, const void *objects, size_t n, FILE *f) {
@@ -73,7 +82,6 @@ static void dump_groups(const ConfigKey *key, const void *objects, size_t n, FIL
 
 static void dump_value(const ConfigKey *key, const void *object, FILE *f) {
         const void *at = (const char *)object + key->offset;
-        char span[128];
         uint64_t usec;
 
         switch (key->type) {
@@ -107,7 +115,7 @@ static void dump_value(const ConfigKey *key, const void *object, FILE *f) {
                 usec = *(const uint64_t *)at;
                 if (key->type == CONFIG_KEY_LIMIT && usec == USEC_INFINITY)
                         usec = 0;
-                dump_text(format_span(span, sizeof(span), usec), f);
+                dump_time(usec, f);
                 break;
         }
 }
