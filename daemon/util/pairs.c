@@ -42,9 +42,6 @@ static int pairs_grow(Pairs *pairs) {
         size_t n = MIN2(MAX2(pairs->n_allocated * 2, PAIRS_FIRST_ALLOCATION), pairs->n_max);
         struct PairsEntry *entries;
 
-        if (pairs->n_entries >= pairs->n_max)
-                return -ENOBUFS;
-
         entries = reallocarray(pairs->entries, n, sizeof(*entries));
         if (!entries)
                 return -ENOMEM;
@@ -54,12 +51,20 @@ static int pairs_grow(Pairs *pairs) {
         return 0;
 }
 
+bool pairs_has_room(const Pairs *pairs, size_t name_size, size_t value_size) {
+        size_t room = pairs->bytes.limit - buffer_size(&pairs->bytes);
+
+        /* Each alone first: the sum of two sizes that a peer chose may wrap. */
+        return pairs->n_entries < pairs->n_max && name_size <= room && value_size <= room &&
+               (uint64_t)name_size + value_size + 2 <= room;
+}
+
 int pairs_add(Pairs *pairs, const void *name, size_t name_size, const void *value, size_t value_size) {
         uint8_t *p;
         uint32_t offset = (uint32_t)buffer_size(&pairs->bytes);
         int r;
 
-        if (name_size > pairs->bytes.limit || value_size > pairs->bytes.limit)
+        if (!pairs_has_room(pairs, name_size, value_size))
                 return -ENOBUFS;
 
         if (pairs->n_entries == pairs->n_allocated) {

@@ -39,6 +39,9 @@ void pairs_init(Pairs *pairs, size_t n_max, size_t size_max);
 void pairs_done(Pairs *pairs);
 void pairs_clear(Pairs *pairs); /* forgets all, keeps the memory */
 
+/* Whether one more pair of these sizes keeps the limits. */
+bool pairs_has_room(const Pairs *pairs, size_t name_size, size_t value_size);
+
 /* -ENOBUFS: a limit would be passed. -ENOMEM. */
 int pairs_add(Pairs *pairs, const void *name, size_t name_size, const void *value, size_t value_size);
 int pairs_add_string(Pairs *pairs, const char *name, const char *value);

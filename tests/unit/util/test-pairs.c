@@ -36,8 +36,25 @@ static void test_limits(void) {
         pairs_done(&p);
 }
 
+static void test_room_is_told_before_it_is_used(void) {
+        Pairs p;
+
+        pairs_init(&p, 2, 10);
+        test_true(pairs_has_room(&p, 4, 4));
+        test_true(!pairs_has_room(&p, 4, 5));
+        test_true(!pairs_has_room(&p, SIZE_MAX, 3));
+        test_true(!pairs_has_room(&p, 3, SIZE_MAX));
+        test_int(pairs_add(&p, "A", 1, "1", 1), 0);
+        test_true(pairs_has_room(&p, 2, 2));
+        test_true(!pairs_has_room(&p, 2, 3));
+        test_int(pairs_add(&p, "", 0, "", 0), 0);
+        test_true(!pairs_has_room(&p, 0, 0));
+        pairs_done(&p);
+}
+
 int main(void) {
         test_run(test_last_wins_and_order_stays);
         test_run(test_limits);
+        test_run(test_room_is_told_before_it_is_used);
         return 0;
 }
