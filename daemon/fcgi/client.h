@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "fcgi/record.h"
+#include "fcgi/reader.h"
 #include "util/buffer.h"
 #include "util/pairs.h"
 
@@ -41,34 +41,32 @@ struct FcgiClientEvent {
 struct FcgiClient {
         uint16_t id;
         /* private */
-        uint8_t header[FCGI_HEADER_SIZE];
-        size_t n_header;
-        FcgiRecord record;
-        size_t content_left;
-        size_t padding_left;
-        bool in_record;
-        uint8_t body[8];
-        size_t n_body;
+        FcgiReader reader;
+        uint8_t end[8];   /* the body of END_REQUEST */
+        size_t n_ignored; /* empty records since the last content */
         bool ended;
-        bool broken;
+        const char *error; /* not NULL: a violation was seen */
 };
 
 /*
- * Appends BEGIN, PARAMS of all @params (in records of at most 65535 bytes),
- * and the empty PARAMS. 0, -ENOBUFS, -ENOMEM.
+ * Appends BEGIN, PARAMS of all @params (in records of at most 65535 bytes; a
+ * pair is cut between two only if it does not fit into one), and the empty
+ * PARAMS. 0, -ENOBUFS, -ENOMEM; @buffer is as before then. Asserts that @id
+ * is not 0.
  */
 int fcgi_client_encode_request(Buffer *buffer, uint16_t id, bool keep_conn, const Pairs *params);
 
-/* Appends an empty STDIN record. */
+/* Appends an empty STDIN record. 0, -ENOBUFS, -ENOMEM. */
 int fcgi_client_encode_stdin_end(Buffer *buffer, uint16_t id);
 
 void fcgi_client_init(FcgiClient *client, uint16_t id);
 
 /*
- * Consumes up to one event. After FCGI_CLIENT_END any further byte is a
- * violation of the next request's peace: the caller must see that *ret_used is
- * all it has before it reuses the connection. Padding of the END_REQUEST
- * record belongs to it and is consumed first.
+ * Consumes up to one event; *ret_used says how much of @data. @size may be 0.
+ * FCGI_CLIENT_END is given when the padding of its record has arrived as well.
+ * Bytes after it are a violation: the next request on this connection would
+ * read them as its answer, so the caller must see that *ret_used is all it has
+ * before it reuses the connection. Always 0.
  */
 int fcgi_client_feed(FcgiClient *client,
                      const uint8_t *data,
