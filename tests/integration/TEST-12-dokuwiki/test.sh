@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Does a real application run: DokuWiki as Debian packs it, not one file of it changed?
+
+. /opt/tests/lib.sh
+
+pool dokuwiki <<'CONFIG'
+root = "/usr/share/dokuwiki";
+php: { admin_values = [ "upload_max_filesize=16M", "post_max_size=20M" ]; };
+site:
+{
+        hosts = [ "wiki.test" ];
+        index = [ "index.php", "doku.php" ];
+        also = [ "/var/lib/dokuwiki" ];
+        deny = [ "/data", "/conf", "/inc", "/bin", "/vendor" ];
+};
+CONFIG
+# Debian gives the wiki's data and its list of users to www-data.
+dropin php-pool@dokuwiki.service <<'DROPIN'
+[Service]
+User=www-data
+ReadWritePaths=/var/lib/dokuwiki/data /var/lib/dokuwiki/acl
+DROPIN
+# An account, as the wiki's own user manager would add it.
+python3 -W ignore -c 'import crypt; print("tester:" + crypt.crypt("a test", crypt.METHOD_SHA512) + ":Tester:tester@localhost:admin,user")' \
+        >>/var/lib/dokuwiki/acl/users.auth.php
+
+packaged() { dpkg --verify dokuwiki | grep -v ' c /'; }
+before=$(packaged)
+
+scratch=$(mktemp -d)
+wiki() { "$tests/TEST-12-dokuwiki/visitor.py" http://127.0.0.1 wiki.test "$scratch" "$@"; }
+
+require "the pool starts" systemctl start php-pool@dokuwiki.service
+require "the proxy starts" systemctl restart php-pool-proxy.service
+require "the start page renders" wiki start
+check "what it links to is there: styles, scripts, images" wiki assets
+require "a visitor logs in, with session, cookie and security token" wiki login
+check "and writes a page" wiki write test:page "Written by a *test*."
+check "which is read back" wiki read test:page "Written by a *test*."
+check "a photo of 3 MB goes in" wiki upload test:photo.jpg
+check "and comes back byte for byte" wiki download test:photo.jpg
+
+check "everything restarts" systemctl restart php-pool@dokuwiki.socket php-pool@dokuwiki.service \
+        php-pool-proxy.socket php-pool-proxy.service
+check "the page survives it" wiki read test:page "Written by a *test*."
+check "so does the photo" wiki download test:photo.jpg
+check "and the visitor's session" wiki write test:second "After the restart."
+
+for path in /data/pages/wiki/syntax.txt /conf/local.php /inc/init.php /bin/dwpage.php /vendor/autoload.php /.htaccess \
+        /lib/plugins/../../conf/users.auth.php; do
+        check "$path is refused" grep -qxE '403|404' <<<"$(http_status wiki.test "$path")"
+done
+check "no file of the package was changed" equal "$(packaged)" "$before"
+# The media manager of this DokuWiki reads one variable before it sets it, under any server.
+complaints=$(journalctl -q --since "$_began" -o cat -p warning _SYSTEMD_UNIT=php-pool@dokuwiki.service | grep -v 'variable $fullscreen')
+check "PHP had nothing to complain about" equal "$complaints" ""
+rm -rf "$scratch"
