@@ -47,7 +47,7 @@
 #define test_bytes(a, a_n, b, b_n)                                                                   \
         do {                                                                                         \
                 size_t a_n_ = (a_n), b_n_ = (b_n);                                                   \
-                if (a_n_ != b_n_ || memcmp((a), (b), a_n_) != 0)                                     \
+                if (a_n_ != b_n_ || (a_n_ > 0 && memcmp((a), (b), a_n_) != 0))                       \
                         test_fail("%s (%zu bytes) differs from %s (%zu bytes)", #a, a_n_, #b, b_n_); \
         } while (0)
 

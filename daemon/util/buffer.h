@@ -45,7 +45,8 @@ void buffer_consume(Buffer *buffer, size_t size);
 void buffer_clear(Buffer *buffer); /* forgets the bytes, keeps the memory */
 
 static inline const uint8_t *buffer_data(const Buffer *buffer) {
-        return buffer->data + buffer->start;
+        /* NULL + 0 is undefined in C (C17 6.5.6) */
+        return buffer->data ? buffer->data + buffer->start : NULL;
 }
 
 static inline size_t buffer_size(const Buffer *buffer) {
