@@ -42,7 +42,10 @@ bool http_path_is_hidden(const char *path);
 /* The last segment is named as editors and packagers name their copies: "~", ".bak", ".swp", ... */
 bool http_path_is_backup(const char *path);
 
-/* The last segment is named like a PHP file, in any case and with anything behind: ".php", ".PHP5", ".php.txt", ".inc", ... */
+/*
+ * The last segment is named like a PHP file, in any case: ".php", ".PHP5",
+ * ".phtml", ".inc", ..., also with more behind it: ".php.txt".
+ */
 bool http_path_is_source(const char *path);
 
 /*
