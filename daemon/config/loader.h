@@ -28,7 +28,7 @@ int config_error(ConfigError *reterr, const char *file, unsigned int line, const
 
 /*
  * Reads and parses @path. -EINVAL: it is no configuration file; other -errno:
- * it could not be read. *reterr says why in both cases.
+ * it could not be read. *reterr says why, but for -ENOMEM.
  */
 int config_file_load(ConfigFile **ret, const char *path, ConfigError *reterr);
 ConfigFile *config_file_free(ConfigFile *file);

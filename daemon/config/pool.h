@@ -70,9 +70,12 @@ struct PoolConfig {
 /*
  * Reads CONFIG_DIR/conf.d/NAME.conf. -ENOENT: there is no such file.
  * -EINVAL: *reterr says file, line and reason. Other -errno: could not be
- * read; *reterr says why. *ret untouched on failure.
+ * read; *reterr says why, but for -ENOMEM. *ret untouched on failure.
  */
 int pool_config_load(PoolConfig **ret, const char *config_dir, const char *name, ConfigError *reterr);
+
+/* The same from a file that stands elsewhere. */
+int pool_config_load_path(PoolConfig **ret, const char *path, const char *name, ConfigError *reterr);
 PoolConfig *pool_config_free(PoolConfig *config);
 
 /* Writes the configuration in force as a valid file: every key, with defaults. */
