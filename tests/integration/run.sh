@@ -50,52 +50,14 @@ logs=$build/integration-logs
 rm -rf "$logs"
 mkdir -p "$logs"
 
-#
-# The tree
-#
 
-# In this mount namespace nobody else sees what is mounted there.
-work=$build/integration-tree
-mkdir -p "$work"
-mount -t tmpfs -o size=2G tmpfs "$work" || die "A tmpfs could not be mounted"
-mkdir "$work/upper" "$work/work" "$work/tree"
-mount -t overlay -o "lowerdir=$tree,upperdir=$work/upper,workdir=$work/work" overlay "$work/tree" ||
-        die "An overlay of $tree could not be mounted"
-
-DESTDIR=$work/tree meson install -C "$build" --no-rebuild --quiet >"$logs/install.log" 2>&1 ||
-        die "Installing failed: $(cat "$logs/install.log")"
-systemd-sysusers --root="$work/tree" >>"$logs/install.log" 2>&1 || die "The group could not be made"
-mkdir "$work/tree/opt/tests"
-cp -r "$here/." "$work/tree/opt/tests"
-chmod -R a+rX "$work/tree/opt"
-
-#
-# Boot
-#
-
-leader=""
-boot() {
-        local nspawn
-        SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --register=no --keep-unit --private-network \
-                -M php-pool-test -D "$work/tree" -b --console=passive </dev/null >"$logs/boot.log" 2>&1 &
-        nspawn=$!
-        for ((i = 0; i < 100; i++)); do
-                kill -0 "$nspawn" 2>/dev/null || die "The tree did not boot: $(cat "$logs/boot.log")"
-                leader=$(cat "/proc/$nspawn/task/$nspawn/children")
-                leader=${leader%% *}
-                # Its control socket is there when PID 1 is ready to answer.
-                [[ $leader && -S /proc/$leader/root/run/systemd/private ]] && break
-                sleep 0.1
-        done
-        local state
-        state=$(inside timeout 60 systemctl is-system-running --wait)
-        [[ $state == running ]] || die "The tree came up as '$state': $(inside systemctl --no-pager list-units --failed)"
-}
-
-inside() {
-        nsenter -t "$leader" -m -u -i -n -p -C -r -w -- \
-                /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 "$@"
-}
+. "$here/boot.sh"
+tree_mount "$tree" "$build/integration-tree"
+tree_install "$build"
+mkdir "$tree_root/opt/tests"
+cp -r "$here/." "$tree_root/opt/tests"
+chmod -R a+rX "$tree_root/opt"
+tree_boot "$logs/boot.log" --private-network
 
 #
 # Scenarios
@@ -124,7 +86,6 @@ report() {
 }
 
 failed=0
-boot
 beside=()
 for name in "${scenarios[@]}"; do
         [[ -f $here/$name/test.sh ]] || die "There is no scenario '$name'"
@@ -150,5 +111,5 @@ for entry in "${beside[@]}"; do
         report "$name"
 done
 
-((shell)) && inside TERM="${TERM:-dumb}" bash -i <>/dev/tty >&0 2>&1
+((shell)) && inside bash -i <>/dev/tty >&0 2>&1
 exit "$failed"

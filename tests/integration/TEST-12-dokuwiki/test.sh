@@ -5,23 +5,11 @@
 
 . /opt/tests/lib.sh
 
-pool dokuwiki <<'CONFIG'
-root = "/usr/share/dokuwiki";
-php: { admin_values = [ "upload_max_filesize=16M", "post_max_size=20M" ]; };
-site:
-{
-        hosts = [ "wiki.test" ];
-        index = [ "index.php", "doku.php" ];
-        also = [ "/var/lib/dokuwiki" ];
-        deny = [ "/data", "/conf", "/inc", "/bin", "/vendor" ];
-};
-CONFIG
-# Debian gives the wiki's data and its list of users to www-data.
-dropin php-pool@dokuwiki.service <<'DROPIN'
-[Service]
-User=www-data
-ReadWritePaths=/var/lib/dokuwiki/data /var/lib/dokuwiki/acl
-DROPIN
+# The example that is installed, as it is but for the name of the host and the size of the photo.
+example=/usr/share/doc/php-pool/examples/dokuwiki.conf
+pool dokuwiki <<<"$(sed 's/wiki.example.org/wiki.test/' $example)
+php: { admin_values = [ \"upload_max_filesize=16M\", \"post_max_size=20M\" ]; };"
+dropin php-pool@dokuwiki.service <<<"$(sed -n 's/^#     //p' $example)"
 # An account, as the wiki's own user manager would add it.
 python3 -W ignore -c 'import crypt; print("tester:" + crypt.crypt("a test", crypt.METHOD_SHA512) + ":Tester:tester@localhost:admin,user")' \
         >>/var/lib/dokuwiki/acl/users.auth.php
