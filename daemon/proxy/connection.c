@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One client connection
+ *
+ *   HEAD -> (BODY ->) (RELAY ->) SENDING -> HEAD ... or LINGER -> CLOSED
+ *
+ * connection_run() takes steps until one has to wait; events only set flags
+ * and call it. There is one deadline at a time: for the whole head (a client
+ * that trickles it is cut off however alive it looks), for silence inside a
+ * body, for silence between requests, for a client that takes nothing.
+ *
+ * While a request is with a pool nothing is read from the client, so what it
+ * may send ahead is bounded by the kernel. When it hangs up meanwhile, both
+ * connections are closed, which is how the pool learns that nobody waits.
+ *
+ * Before a connection is closed with input unread, the answer is followed by
+ * shutdown(2) and a bounded wait: a close would make the kernel reset the
+ * connection, and the client lose the answer (RFC 9112 section 9.6).
+ */
+
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+#include "proxy/connection.h"
+#include "proxy/exchange.h"
+#include "proxy/proxy.h"
+#include "proxy/receive.h"
+#include "util/clock.h"
+#include "util/fd.h"
+
+#define CONNECTION_OUT_MAX     (2U * 1024U * 1024U) /* relay.c stops far below */
+#define CONNECTION_LINGER_USEC (5 * USEC_PER_SEC)
+#define CONNECTION_READ_SIZE   4096U
+#define CONNECTION_TURN_MAX    16U /* of such pieces, before others have their turn */
+
+static void connection_destroy(Deferred *deferred) {
+        Connection *connection = list_entry(deferred, Connection, deferred);
+
+        buffer_done(&connection->in);
+        buffer_done(&connection->out);
+        free(connection);
+}
+
+static void connection_resume(Deferred *deferred) {
+        connection_run(list_entry(deferred, Connection, deferred));
+}
+
+void connection_close(Connection *connection) {
+        if (connection->state == CONNECTION_CLOSED)
+                return;
+
+        connection->state = CONNECTION_CLOSED;
+        connection->exchange = exchange_free(connection->exchange);
+        connection->file_fd = fd_close(connection->file_fd);
+        source_close(&connection->source);
+        timer_unset(&connection->timer);
+        list_remove(&connection->idle);
+        list_remove(&connection->link);
+        connection->deferred.run = connection_destroy;
+        loop_defer(&connection->proxy->loop, &connection->deferred);
+        proxy_on_connection_closed(connection->proxy);
+}
+
+static void connection_on_events(Source *source, uint32_t events) {
+        Connection *connection = list_entry(source, Connection, source);
+
+        if (events & (EPOLLHUP | EPOLLERR)) {
+                connection_close(connection);
+                return;
+        }
+
+        if (events & (EPOLLIN | EPOLLRDHUP))
+                connection->readable = true;
+        if (events & EPOLLRDHUP)
+                connection->hung_up = true;
+        if (events & EPOLLOUT)
+                connection->writable = true;
+        connection_run(connection);
+}
+
+static void connection_on_timer(Timer *timer) {
+        Connection *connection = list_entry(timer, Connection, timer);
+
+        switch (connection->state) {
+        case CONNECTION_HEAD:
+                if (buffer_size(&connection->in) == 0)
+                        connection_close(connection);
+                else
+                        exchange_reject_head(connection, 408, "the request head did not arrive in time");
+                break;
+        case CONNECTION_BODY:
+                exchange_reject(connection->exchange, 408, "the request body did not arrive in time");
+                break;
+        case CONNECTION_RELAY:
+        case CONNECTION_SENDING:
+                if (connection->blocked)
+                        connection_close(connection);
+                break;
+        case CONNECTION_LINGER:
+                connection_close(connection);
+                break;
+        case CONNECTION_CLOSED:
+                break;
+        }
+
+        connection_run(connection);
+}
+
+int connection_new_take_fd(Proxy *proxy, int fd, const struct sockaddr_storage *peer) {
+        _cleanup_(fd_closep) int taken = fd;
+        _cleanup_(freep) Connection *connection = NULL;
+        const ProxyConfig *config = proxy->sites->config;
+        int r;
+
+        connection = calloc(1, sizeof(*connection));
+        if (!connection)
+                return -ENOMEM;
+
+        connection->proxy = proxy;
+        connection->source.on_events = connection_on_events;
+        connection->file_fd = -EBADF;
+        connection->writable = true;
+        connection->peer = *peer;
+        /* behind the head there may be a body's first bytes, or what a read of a chunked body took too much */
+        buffer_init(&connection->in, config->head_max + CONNECTION_READ_SIZE + PROXY_SCRATCH_SIZE);
+        buffer_init(&connection->out, CONNECTION_OUT_MAX);
+        timer_init(&connection->timer, connection_on_timer);
+        deferred_init(&connection->deferred, connection_resume);
+        list_init(&connection->link);
+        list_init(&connection->idle);
+
+        r = loop_add_take_fd(&proxy->loop, &connection->source, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+        if (r < 0)
+                return r;
+        taken = -EBADF;
+
+        timer_set(&proxy->loop, &connection->timer, config->header_usec);
+        list_append(&proxy->connections, &connection->link);
+        list_append(&proxy->idle, &connection->idle);
+        connection = NULL;
+        return 0;
+}
+
+/* True: there are new bytes. */
+static bool connection_read(Connection *connection) {
+        const ProxyConfig *config = connection->proxy->sites->config;
+        bool first = buffer_size(&connection->in) == 0;
+        uint8_t *p;
+        ssize_t n;
+
+        if (!connection->readable)
+                return false;
+        if (buffer_reserve(&connection->in, CONNECTION_READ_SIZE, &p) < 0) {
+                connection_close(connection);
+                return false;
+        }
+
+        do
+                n = recv(connection->source.fd, p, CONNECTION_READ_SIZE, 0);
+        while (n < 0 && errno == EINTR);
+
+        if (n < 0 && errno == EAGAIN) {
+                connection->readable = false;
+                return false;
+        }
+        if (n <= 0) {
+                connection_close(connection);
+                return false;
+        }
+
+        buffer_commit(&connection->in, (size_t)n);
+        if ((size_t)n < CONNECTION_READ_SIZE && !connection->hung_up)
+                connection->readable = false;
+        if (first) {
+                list_remove(&connection->idle);
+                timer_set(&connection->proxy->loop, &connection->timer, config->header_usec);
+        }
+        return true;
+}
+
+/* True: a request has begun, or bytes have come. */
+static bool connection_read_head(Connection *connection) {
+        if (buffer_size(&connection->in) > connection->in_checked) {
+                if (exchange_begin(connection))
+                        return true;
+                if (connection->state != CONNECTION_HEAD)
+                        return false;
+                connection->in_checked = buffer_size(&connection->in);
+        }
+
+        if (connection_read(connection))
+                return true;
+        if (buffer_size(&connection->in) == 0)
+                buffer_done(&connection->in);
+        return false;
+}
+
+/* The answer is sent and the connection kept: it waits for the next request. */
+static void connection_next(Connection *connection) {
+        Proxy *proxy = connection->proxy;
+
+        connection->exchange = exchange_free(connection->exchange);
+        buffer_consume(&connection->in, connection->in_used);
+        buffer_done(&connection->out);
+        connection->in_used = 0;
+        connection->in_checked = 0;
+        connection->state = CONNECTION_HEAD;
+
+        if (buffer_size(&connection->in) > 0)
+                timer_set(&proxy->loop, &connection->timer, proxy->sites->config->header_usec);
+        else {
+                timer_set(&proxy->loop, &connection->timer, proxy->sites->config->keep_usec);
+                list_append(&proxy->idle, &connection->idle);
+        }
+}
+
+static bool connection_finish(Connection *connection) {
+        int r = connection_flush(connection);
+
+        if (r == -EAGAIN)
+                return false;
+        if (r < 0) {
+                connection_close(connection);
+                return false;
+        }
+        if (connection->keep) {
+                connection_next(connection);
+                return true;
+        }
+
+        if (shutdown(connection->source.fd, SHUT_WR) < 0) {
+                connection_close(connection);
+                return false;
+        }
+        connection->state = CONNECTION_LINGER;
+        connection->exchange = exchange_free(connection->exchange);
+        timer_set(&connection->proxy->loop, &connection->timer, CONNECTION_LINGER_USEC);
+        return true;
+}
+
+static bool connection_linger(Connection *connection) {
+        for (unsigned int i = 0; connection->readable; i++) {
+                ssize_t n;
+
+                if (i == CONNECTION_TURN_MAX) {
+                        loop_defer(&connection->proxy->loop, &connection->deferred);
+                        return false;
+                }
+
+                n = recv(connection->source.fd, connection->proxy->scratch, PROXY_SCRATCH_SIZE, 0);
+                if (n < 0 && errno == EAGAIN)
+                        connection->readable = false;
+                else if (n <= 0)
+                        connection_close(connection);
+                if (connection->state == CONNECTION_CLOSED)
+                        break;
+        }
+        return false;
+}
+
+static bool connection_step(Connection *connection) {
+        switch (connection->state) {
+        case CONNECTION_HEAD:
+                return connection_read_head(connection);
+        case CONNECTION_BODY:
+                return receive_run(connection->exchange);
+        case CONNECTION_RELAY:
+                return relay_run(connection->exchange);
+        case CONNECTION_SENDING:
+                return connection_finish(connection);
+        case CONNECTION_LINGER:
+                return connection_linger(connection);
+        case CONNECTION_CLOSED:
+        default:
+                return false;
+        }
+}
+
+void connection_run(Connection *connection) {
+        while (connection_step(connection))
+                ;
+}
+
+void connection_drain(Connection *connection) {
+        connection->keep = false;
+        if (connection->state != CONNECTION_HEAD || buffer_size(&connection->in) > 0)
+                return;
+
+        /* a request may have come in this instant */
+        connection->readable = true;
+        connection_run(connection);
+        if (connection->state == CONNECTION_HEAD && buffer_size(&connection->in) == 0)
+                connection_close(connection);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A document root in the file system
+ *
+ * The configured path is looked at before each request (one stat(2)): when it
+ * leads to another directory, because a deployment has switched a link, the
+ * new one is opened. Everything is opened relative to that descriptor, so one
+ * request sees one tree.
+ *
+ * A look-up first allows no symbolic link at all (RESOLVE_BENEATH and
+ * RESOLVE_NO_SYMLINKS, openat2(2)): most paths have none, and then the
+ * resolved path is the one that was asked for. Where there is a link it is
+ * followed, and the kernel's name for what was opened has to lie below the
+ * document root or an `also` directory. What was opened stays open, so a link
+ * that is switched between check and use changes nothing.
+ *
+ * Descriptors are O_PATH: nothing is read, no FIFO waited for, no device
+ * touched, before the type is known, and scripts need not be readable by the
+ * proxy.
+ */
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "proxy/docroot.h"
+#include "util/fd.h"
+#include "util/list.h"
+
+static int docroot_lookup(RouteTree *tree, const char *path, RouteEntry *ret);
+
+void docroot_init(Docroot *docroot, const SiteConfig *site) {
+        docroot->tree.lookup = docroot_lookup;
+        docroot->site = site;
+        docroot->fd = -EBADF;
+        docroot->entry_fd = -EBADF;
+        docroot->real[0] = '\0';
+}
+
+void docroot_done(Docroot *docroot) {
+        docroot_forget_entry(docroot);
+        docroot->fd = fd_close(docroot->fd);
+}
+
+void docroot_forget_entry(Docroot *docroot) {
+        docroot->entry_fd = fd_close(docroot->entry_fd);
+}
+
+/* The kernel's name of what @fd refers to. */
+static int fd_path(int fd, char *buffer, size_t size) {
+        char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+        ssize_t n;
+
+        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        n = readlink(link, buffer, size);
+        if (n < 0)
+                return -errno;
+        if ((size_t)n >= size)
+                return -ENAMETOOLONG;
+
+        buffer[n] = '\0';
+        return buffer[0] == '/' ? 0 : -EXDEV;
+}
+
+int docroot_refresh(Docroot *docroot) {
+        _cleanup_(fd_closep) int fd = -EBADF;
+        char real[ROUTE_PATH_MAX];
+        struct stat st;
+        int r;
+
+        if (stat(docroot->site->docroot, &st) < 0)
+                return -errno;
+        if (docroot->fd >= 0 && st.st_dev == docroot->device && st.st_ino == docroot->inode)
+                return 0;
+
+        fd = open(docroot->site->docroot, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        r = fd_path(fd, real, sizeof(real));
+        if (r < 0)
+                return r;
+
+        docroot_done(docroot);
+        docroot->fd = TAKE_FD(fd);
+        docroot->device = st.st_dev;
+        docroot->inode = st.st_ino;
+        memcpy(docroot->real, real, strlen(real) + 1);
+        return 0;
+}
+
+static int docroot_openat(const Docroot *docroot, const char *path, uint64_t resolve) {
+        struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = resolve | RESOLVE_NO_MAGICLINKS };
+        long fd;
+
+        fd = syscall(SYS_openat2, docroot->fd, path, &how, sizeof(how));
+        return fd < 0 ? -errno : (int)fd;
+}
+
+/* What is left of @path below @directory ("/" for itself), or NULL. */
+static const char *path_below(const char *path, const char *directory) {
+        size_t n = strlen(directory);
+
+        while (n > 0 && directory[n - 1] == '/')
+                n--;
+        if (strncmp(path, directory, n) != 0)
+                return NULL;
+        if (path[n] == '\0')
+                return "/";
+        return path[n] == '/' ? path + n : NULL;
+}
+
+/* Where the links have led: below the root or an `also` directory, or -EXDEV. */
+static int docroot_resolve(Docroot *docroot, int fd) {
+        char path[ROUTE_PATH_MAX], also[PATH_MAX];
+        const char *rest;
+        int r;
+
+        r = fd_path(fd, path, sizeof(path));
+        if (r < 0)
+                return r;
+
+        rest = path_below(path, docroot->real);
+        for (char **p = docroot->site->also; !rest && *p; p++)
+                if (realpath(*p, also))
+                        rest = path_below(path, also);
+        if (!rest)
+                return -EXDEV;
+
+        memcpy(docroot->resolved, rest, strlen(rest) + 1);
+        return 0;
+}
+
+static int docroot_open_path(Docroot *docroot, const char *path) {
+        _cleanup_(fd_closep) int fd = -EBADF;
+        const char *relative = path[1] == '\0' ? "." : path + 1;
+        size_t size = strlen(path);
+        int r;
+
+        if (size >= sizeof(docroot->resolved))
+                return -ENAMETOOLONG;
+
+        fd = docroot_openat(docroot, relative, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+        if (fd == -ELOOP) {
+                fd = docroot_openat(docroot, relative, 0);
+                if (fd < 0)
+                        return fd;
+                r = docroot_resolve(docroot, fd);
+                if (r < 0)
+                        return r;
+        } else if (fd < 0)
+                return fd;
+        else
+                memcpy(docroot->resolved, path, size + 1);
+
+        return TAKE_FD(fd);
+}
+
+static int docroot_lookup(RouteTree *tree, const char *path, RouteEntry *ret) {
+        Docroot *docroot = list_entry(tree, Docroot, tree);
+        _cleanup_(fd_closep) int fd = -EBADF;
+
+        docroot_forget_entry(docroot);
+        *ret = (RouteEntry){ .type = ROUTE_ENTRY_NONE, .resolved = "/" };
+
+        fd = docroot_open_path(docroot, path);
+        if (fd == -ENOENT || fd == -ENOTDIR || fd == -ENAMETOOLONG)
+                return 0;
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &docroot->status) < 0)
+                return -errno;
+
+        if (S_ISREG(docroot->status.st_mode))
+                ret->type = ROUTE_ENTRY_FILE;
+        else if (S_ISDIR(docroot->status.st_mode))
+                ret->type = ROUTE_ENTRY_DIRECTORY;
+        else
+                ret->type = ROUTE_ENTRY_OTHER;
+
+        ret->resolved = docroot->resolved;
+        docroot->entry_fd = TAKE_FD(fd);
+        return 0;
+}
+
+int docroot_open_entry(Docroot *docroot) {
+        char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+        int fd;
+
+        /* the one way to make an O_PATH descriptor readable, and the file cannot have changed underneath */
+        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", docroot->entry_fd);
+        fd = open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One generation of the configuration
+ *
+ * Loaded as a whole and never changed; a reload makes a new one beside it. A
+ * host is looked for by its whole name, then as *.name from the longest
+ * suffix on, then the site without hosts answers. The hosts of a broken file
+ * are known as broken, so that its visitors get 503 and not another site.
+ */
+
+#include <stdio.h>
+#include <string.h>
+#include "http/host.h"
+#include "proxy/sites.h"
+#include "util/log.h"
+
+static int site_host_compare(const void *a, const void *b) {
+        return strcmp(((const SiteHost *)a)->name, ((const SiteHost *)b)->name);
+}
+
+static void sites_note_broken(Sites *sites, const char *name) {
+        size_t used = strlen(sites->broken);
+
+        (void)snprintf(sites->broken + used,
+                       sizeof(sites->broken) - used,
+                       "%s%s",
+                       used > 0 ? ", " : "",
+                       name);
+        sites->n_broken++;
+}
+
+static int sites_load_rules(Sites *sites, Site *site) {
+        char error[256];
+        int r;
+
+        r = rules_new(&site->rules, site->config, error, sizeof(error));
+        if (r == -EINVAL) {
+                log_error("Site %s: rules: %s", site->config->name, error);
+                sites_note_broken(sites, site->config->name);
+                site->broken = true;
+                return 0;
+        }
+        return r;
+}
+
+static size_t strv_length(char **strv) {
+        size_t n = 0;
+
+        while (strv && strv[n])
+                n++;
+        return n;
+}
+
+static void sites_add_hosts(Sites *sites, char **names, Site *site) {
+        for (char **p = names; p && *p; p++)
+                sites->hosts[sites->n_hosts++] = (SiteHost){ *p, site };
+}
+
+static int sites_index_hosts(Sites *sites) {
+        const ProxyConfig *config = sites->config;
+        size_t n = 1;
+
+        for (size_t i = 0; i < config->n_sites; i++)
+                n += strv_length(config->sites[i]->hosts);
+        for (size_t i = 0; i < config->n_broken; i++)
+                n += strv_length(config->broken[i].hosts);
+
+        sites->hosts = calloc(n, sizeof(*sites->hosts));
+        if (!sites->hosts)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < config->n_sites; i++) {
+                Site *site = &sites->items[i];
+
+                sites_add_hosts(sites, site->config->hosts, site);
+                if (!site->config->hosts[0])
+                        sites->fallback = site;
+        }
+        for (size_t i = 0; i < config->n_broken; i++) {
+                sites_add_hosts(sites, config->broken[i].hosts, NULL);
+                if (strv_length(config->broken[i].hosts) == 0)
+                        sites->broken_unnamed = true;
+        }
+
+        qsort(sites->hosts, sites->n_hosts, sizeof(*sites->hosts), site_host_compare);
+        return 0;
+}
+
+static void sites_report_broken(Sites *sites) {
+        for (size_t i = 0; i < sites->config->n_broken; i++) {
+                const ProxyBrokenSite *broken = &sites->config->broken[i];
+
+                log_error("%s:%u: %s", broken->error.file, broken->error.line, broken->error.message);
+                sites_note_broken(sites, broken->name);
+        }
+}
+
+int sites_load(Sites **ret, const char *config_dir, ConfigError *reterr) {
+        _cleanup_(sites_unrefp) Sites *sites = NULL;
+        int r;
+
+        sites = calloc(1, sizeof(*sites));
+        if (!sites)
+                return -ENOMEM;
+        sites->n_refs = 1;
+
+        r = proxy_config_load(&sites->config, config_dir, reterr);
+        if (r < 0)
+                return r;
+
+        sites->items = calloc(sites->config->n_sites + 1, sizeof(*sites->items));
+        if (!sites->items)
+                return -ENOMEM;
+        for (size_t i = 0; i < sites->config->n_sites; i++) {
+                sites->items[i].config = sites->config->sites[i];
+                docroot_init(&sites->items[i].docroot, sites->config->sites[i]);
+        }
+
+        sites_report_broken(sites);
+        for (size_t i = 0; i < sites->config->n_sites; i++) {
+                r = sites_load_rules(sites, &sites->items[i]);
+                if (r < 0)
+                        return r;
+        }
+
+        r = sites_index_hosts(sites);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(sites);
+        return 0;
+}
+
+int sites_connect(Sites *sites, List *upstreams, Loop *loop) {
+        const char *directory = sites->config->socket_dir;
+        Upstream *other;
+
+        for (size_t i = 0; i < sites->config->n_sites; i++) {
+                Site *site = &sites->items[i];
+                const SiteConfig *config = site->config;
+                int r;
+
+                r = upstream_get(upstreams,
+                                 loop,
+                                 config->name,
+                                 directory,
+                                 config->workers_max,
+                                 &site->upstream);
+                if (r < 0)
+                        return r;
+        }
+
+        /* pools that only rules name: their own file may be absent here, as may the bound */
+        for (size_t i = 0; i < sites->config->n_sites; i++)
+                for (size_t j = 0; j < sites->items[i].config->n_rules; j++) {
+                        const char *name = sites->items[i].config->rules[j].pool;
+                        uint64_t n_max = sites->items[i].config->workers_max;
+                        int r;
+
+                        if (!name || upstream_find(upstreams, name))
+                                continue;
+                        r = upstream_get(upstreams, loop, name, directory, n_max, &other);
+                        if (r < 0)
+                                return r;
+                }
+
+        return 0;
+}
+
+Sites *sites_ref(Sites *sites) {
+        sites->n_refs++;
+        return sites;
+}
+
+Sites *sites_unref(Sites *sites) {
+        if (!sites || --sites->n_refs > 0)
+                return NULL;
+
+        for (size_t i = 0; sites->items && i < sites->config->n_sites; i++) {
+                rules_free(sites->items[i].rules);
+                docroot_done(&sites->items[i].docroot);
+        }
+        free(sites->hosts);
+        free(sites->items);
+        proxy_config_free(sites->config);
+        free(sites);
+        return NULL;
+}
+
+static const SiteHost *sites_find_host(const Sites *sites, const char *name) {
+        SiteHost key = { .name = name };
+
+        return bsearch(&key, sites->hosts, sites->n_hosts, sizeof(*sites->hosts), site_host_compare);
+}
+
+int sites_find(const Sites *sites, const char *host, Site **ret) {
+        const SiteHost *found = host[0] ? sites_find_host(sites, host) : NULL;
+        Site *site = NULL;
+
+        for (const char *dot = strchr(host, '.'); !found && dot; dot = strchr(dot + 1, '.')) {
+                char pattern[HTTP_HOST_MAX + 2];
+
+                (void)snprintf(pattern, sizeof(pattern), "*%s", dot);
+                found = sites_find_host(sites, pattern);
+        }
+
+        site = found ? found->site : sites->fallback;
+        if (found && !site)
+                return SITES_E_BROKEN;
+        if (!site)
+                return sites->broken_unnamed ? SITES_E_BROKEN : SITES_E_UNKNOWN;
+        if (site->broken)
+                return SITES_E_BROKEN;
+
+        *ret = site;
+        return 0;
+}

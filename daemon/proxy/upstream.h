@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * A pool's socket, and the connections to it
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "fcgi/client.h"
+#include "proxy/loop.h"
+
+typedef struct Upstream Upstream;
+typedef struct UpstreamConnection UpstreamConnection;
+
+struct Upstream {
+        List link; /* in the proxy's list */
+        Loop *loop;
+        char *name;
+        char *path;
+        uint64_t n_idle_max;
+        List idle; /* of UpstreamConnection; the last one is used next */
+        uint64_t n_idle;
+};
+
+/* Owned by its user while in use, by the Upstream while idle. */
+struct UpstreamConnection {
+        Source source;
+        Deferred deferred;
+        List link;
+        Upstream *upstream;
+        FcgiClient client;
+        void *user; /* NULL: idle */
+        void (*on_ready)(void *user);
+        bool kept;     /* has served a request before */
+        bool readable; /* an edge was seen and not yet exhausted */
+        bool writable;
+        bool hung_up; /* the pool has closed its side: read until the end */
+        bool watches_out;
+};
+
+/* The Upstream of that name in @list, made if there is none. 0 or -ENOMEM. */
+int upstream_get(List *list,
+                 Loop *loop,
+                 const char *name,
+                 const char *directory,
+                 uint64_t n_idle_max,
+                 Upstream **ret);
+Upstream *upstream_find(List *list, const char *name);
+Upstream *upstream_free(Upstream *upstream);
+
+/*
+ * A kept connection or a new one, for one request. @on_ready is called when it
+ * has become readable or writable. -EAGAIN: the pool's backlog is full;
+ * -ENOENT, -ECONNREFUSED: nobody listens; other -errno.
+ */
+int upstream_acquire(Upstream *upstream, void *user, void (*on_ready)(void *user), UpstreamConnection **ret);
+
+/* After a complete answer: kept for the next request, if the bound allows it. */
+void upstream_connection_release(UpstreamConnection *connection);
+UpstreamConnection *upstream_connection_close(UpstreamConnection *connection);
+
+/* Bytes, or -errno; -EAGAIN: wait for on_ready. Receiving 0: the pool has closed. */
+ssize_t upstream_connection_send(UpstreamConnection *connection, const void *data, size_t size);
+ssize_t upstream_connection_receive(UpstreamConnection *connection, void *buffer, size_t size);
