@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * php-poolctl wait-reload: the last line of ExecReload=
+ *
+ * For a pool it waits at the control socket until the reload that is running is
+ * over, and its exit status is the reload's. It runs as the pool's own user, in
+ * the pool's sandbox; WaitReload is for everyone who can connect.
+ *
+ * Without a name it is for the proxy, which has no control socket. systemctl
+ * reload returns when ExecReload= is done and the service is not "reloading"; if
+ * the last command ends before PID 1 has read RELOADING=1, it returns early
+ * (2 of 25 reloads, measured with `kill -HUP` alone; 0 of 25 with a pause of
+ * 50 ms). The pause here is twice that; afterwards systemd waits for the
+ * READY=1 of the proxy itself.
+ */
+#include <json-c/json.h>
+#include <string.h>
+#include <time.h>
+#include "ctl/text.h"
+#include "ctl/view.h"
+#include "util/log.h"
+
+#define WAIT_RELOADING_MSEC 100
+
+static int wait_proxy(void) {
+        struct timespec ts = { .tv_nsec = WAIT_RELOADING_MSEC * 1000000L };
+
+        while (clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &ts) == EINTR)
+                ;
+        return EXIT_SUCCESS;
+}
+
+int verb_wait_reload(const Ctl *ctl, int argc, char **argv) {
+        _cleanup_(varlink_reply_done) VarlinkReply reply = {};
+        _cleanup_(freep) char *message = NULL;
+        struct json_object *ok = NULL;
+        int r;
+
+        if (argc == 0)
+                return wait_proxy();
+        if (!ctl_check_name(argv[0]))
+                return EX_USAGE;
+
+        /* no deadline: the manager has one for its reload, and systemd for this command */
+        r = view_call(ctl, argv[0], "io.phppool.Pool.WaitReload", USEC_INFINITY, &reply);
+        if (r < 0) {
+                log_error("Cannot wait for the reload of '%s': %s",
+                          argv[0],
+                          view_strerror(r) ?: "it is not running");
+                return EXIT_FAILURE;
+        }
+
+        message = text_clean(reply.error ?: view_string(reply.parameters, "message") ?: "", 1024);
+        if (!reply.error && json_object_object_get_ex(reply.parameters, "ok", &ok) &&
+            json_object_get_boolean(ok)) {
+                if (message && *message)
+                        log_info("%s", message);
+                return EXIT_SUCCESS;
+        }
+
+        log_error("The reload of '%s' failed: %s",
+                  argv[0],
+                  message && *message ? message : "no reason given");
+        return EXIT_FAILURE;
+}
