@@ -19,21 +19,24 @@ enum {
         VALUE_SIZE_MAX = 128 * 1024,
 };
 
-/* Differs from place to place and between pairs, so that a byte too many or too few shows. */
-static void fill(uint8_t *bytes, size_t size, size_t salt) {
-        for (size_t i = 0; i < size; i++)
-                bytes[i] = (uint8_t)(i * 7 + (i >> 8) + salt);
+/*
+ * Bytes that differ from place to place, so that one too many or too few shows.
+ * Each pair begins at another place.
+ */
+static const uint8_t *pattern(size_t offset) {
+        static uint8_t bytes[VALUE_SIZE_MAX + 1024];
+
+        if (bytes[1] == 0)
+                for (size_t i = 0; i < sizeof(bytes); i++)
+                        bytes[i] = (uint8_t)(i * 7 + (i >> 8));
+        return bytes + offset;
 }
 
 static void make_pairs(Pairs *pairs, const uint8_t *data, size_t size) {
-        static uint8_t name[256], value[VALUE_SIZE_MAX];
-
-        for (size_t i = 0; i + 4 <= size; i += 4) {
+        for (size_t i = 0; i + 4 <= MIN2(size, PAIRS_MAX * 4); i += 4) {
                 size_t value_size = (size_t)(data[i + 1] & 1) << 16 | (size_t)data[i + 2] << 8 | data[i + 3];
 
-                fill(name, data[i], i);
-                fill(value, value_size, i + 128);
-                if (pairs_add(pairs, name, data[i], value, value_size) < 0)
+                if (pairs_add(pairs, pattern(i), data[i], pattern(i + 256), value_size) < 0)
                         break;
         }
 }
