@@ -186,7 +186,7 @@ static int pool_complete(PoolConfig *config) {
         return 0;
 }
 
-static int pool_config_new(PoolConfig **ret, const char *config_dir, const char *name) {
+static int pool_config_new(PoolConfig **ret, const char *path, const char *name) {
         _cleanup_(pool_config_freep) PoolConfig *config = NULL;
 
         config = calloc(1, sizeof(*config));
@@ -196,26 +196,33 @@ static int pool_config_new(PoolConfig **ret, const char *config_dir, const char 
 
         config->site = calloc(1, sizeof(*config->site));
         config->name = strdup(name);
-        if (!config->site || !config->name)
+        config->path = strdup(path);
+        if (!config->site || !config->name || !config->path)
                 return -ENOMEM;
-
-        if (asprintf(&config->path, "%s/conf.d/%s.conf", config_dir, name) < 0) {
-                config->path = NULL;
-                return -ENOMEM;
-        }
 
         *ret = TAKE_PTR(config);
         return 0;
 }
 
 int pool_config_load(PoolConfig **ret, const char *config_dir, const char *name, ConfigError *reterr) {
+        _cleanup_(freep) char *path = NULL;
+
+        if (asprintf(&path, "%s/conf.d/%s.conf", config_dir, name) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+
+        return pool_config_load_path(ret, path, name, reterr);
+}
+
+int pool_config_load_path(PoolConfig **ret, const char *path, const char *name, ConfigError *reterr) {
         _cleanup_(pool_config_freep) PoolConfig *config = NULL;
         _cleanup_(config_file_freep) ConfigFile *file = NULL;
         ConfigTable tables[2];
         const char *reason;
         int r;
 
-        r = pool_config_new(&config, config_dir, name);
+        r = pool_config_new(&config, path, name);
         if (r < 0)
                 return r;
 

@@ -50,33 +50,40 @@ void log_set_max_level(int level) {
         log_target.max_level = level;
 }
 
-static void log_to_journal(int level,
-                           const char *const *fields,
-                           const char *file,
-                           int line,
-                           const char *func,
-                           const char *message) {
-        char text[6][LOG_MESSAGE_MAX + 32];
-        struct iovec iov[6 + LOG_FIELDS_MAX];
+static void log_to_journal(int level, const char *message, const char *const *fields) {
+        _cleanup_(freep) char *text = NULL;
+        char priority[sizeof("PRIORITY=7")], pool[128];
+        struct iovec iov[3 + LOG_FIELDS_MAX];
         int n = 0;
 
-        (void)snprintf(text[0], sizeof(text[0]), "MESSAGE=%s", message);
-        (void)snprintf(text[1], sizeof(text[1]), "PRIORITY=%d", level);
-        (void)snprintf(text[2], sizeof(text[2]), "CODE_FILE=%s", file);
-        (void)snprintf(text[3], sizeof(text[3]), "CODE_LINE=%d", line);
-        (void)snprintf(text[4], sizeof(text[4]), "CODE_FUNC=%s", func);
-        for (; n < 5; n++)
-                iov[n] = (struct iovec){ text[n], strlen(text[n]) };
+        if (asprintf(&text, "MESSAGE=%s", message) < 0) {
+                text = NULL;
+                return;
+        }
+        iov[n++] = (struct iovec){ text, strlen(text) };
+
+        (void)snprintf(priority, sizeof(priority), "PRIORITY=%d", level & 7);
+        iov[n++] = (struct iovec){ priority, strlen(priority) };
 
         if (log_target.pool) {
-                (void)snprintf(text[5], sizeof(text[5]), "PHP_POOL=%s", log_target.pool);
-                iov[n++] = (struct iovec){ text[5], strlen(text[5]) };
+                (void)snprintf(pool, sizeof(pool), "PHP_POOL=%s", log_target.pool);
+                iov[n++] = (struct iovec){ pool, strlen(pool) };
         }
 
         for (size_t i = 0; fields && fields[i] && i < LOG_FIELDS_MAX; i++)
                 iov[n++] = (struct iovec){ (void *)fields[i], strlen(fields[i]) };
 
         (void)sd_journal_sendv(iov, n); /* a log that cannot be written has nobody to tell */
+}
+
+void log_entry(int level, const char *message, const char *const *fields) {
+        if (level > log_target.max_level)
+                return;
+
+        if (log_target.to_journal)
+                log_to_journal(level, message, fields);
+        else
+                (void)fprintf(stderr, "%s: %s\n", log_target.name, message);
 }
 
 int log_full(int level,
@@ -87,8 +94,10 @@ int log_full(int level,
              const char *func,
              const char *format,
              ...) {
-        char message[LOG_MESSAGE_MAX];
+        char message[LOG_MESSAGE_MAX], code[3][256];
+        const char *list[LOG_FIELDS_MAX + 1] = {};
         va_list args;
+        size_t n = 0;
 
         if (level > log_target.max_level)
                 return error;
@@ -98,11 +107,15 @@ int log_full(int level,
         (void)vsnprintf(message, sizeof(message), format, args);
         va_end(args);
 
-        if (log_target.to_journal)
-                log_to_journal(level, fields, file, line, func, message);
-        else
-                (void)fprintf(stderr, "%s: %s\n", log_target.name, message);
+        (void)snprintf(code[0], sizeof(code[0]), "CODE_FILE=%s", file);
+        (void)snprintf(code[1], sizeof(code[1]), "CODE_LINE=%d", line);
+        (void)snprintf(code[2], sizeof(code[2]), "CODE_FUNC=%s", func);
+        for (; n < ELEMENTSOF(code); n++)
+                list[n] = code[n];
+        for (size_t i = 0; fields && fields[i] && n < LOG_FIELDS_MAX; i++)
+                list[n++] = fields[i];
 
+        log_entry(level, message, list);
         return error;
 }
 

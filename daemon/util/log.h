@@ -34,6 +34,9 @@ int log_full(int level,
              const char *format,
              ...) _printf_(7, 8);
 
+/* The whole of @message, however long, with the caller's own CODE_FILE and the like among @fields. */
+void log_entry(int level, const char *message, const char *const *fields);
+
 #define log_message(level, error, fields, ...) \
         log_full((level), (error), (fields), __FILE__, __LINE__, __func__, __VA_ARGS__)
 

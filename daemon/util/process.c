@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -34,6 +36,18 @@ int process_raise_nofile(uint64_t *ret) {
         if (ret)
                 *ret = limit.rlim_cur;
         return 0;
+}
+
+uint64_t process_resident_bytes(void) {
+        FILE *f = fopen("/proc/self/statm", "re");
+        uint64_t pages = 0;
+
+        if (!f)
+                return 0;
+        if (fscanf(f, "%*u %" SCNu64, &pages) != 1)
+                pages = 0;
+        (void)fclose(f); /* only read */
+        return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 void process_set_name(const char *name) {
