@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * php.ini and what goes around it
+ *
+ * From weakest to strongest: our defaults for the sandbox (embed_ini_defaults),
+ * php.ini and its scan directory, php.values and php.admin_values of the pool
+ * (ini_entries, which PHP parses last), [PATH=] and [HOST=] sections,
+ * .user.ini, and PHP_VALUE of the front end where the pool allows it. All of
+ * the pool's values are there before the modules start, so they may be any
+ * directive; admin values are then locked against ini_set().
+ */
+
+#include "sapi/internal.h"
+
+#include <Zend/zend_ini.h>
+#include <Zend/zend_ini_scanner.h>
+#include <main/php_ini.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int append(char **text, size_t *size, const char *format, const char *a, int a_size, const char *b) {
+        char *line, *grown;
+        int n = asprintf(&line, format, a_size, a, b);
+
+        if (n < 0)
+                return -ENOMEM;
+
+        grown = realloc(*text, *size + (size_t)n + 1);
+        if (grown) {
+                memcpy(grown + *size, line, (size_t)n + 1);
+                *text = grown;
+                *size += (size_t)n;
+        }
+        free(line);
+        return grown ? 0 : -ENOMEM;
+}
+
+/* "name=value" becomes name="value": quotes keep ; and = and spaces together. Values with quotes stay as written. */
+static int append_values(char **text, size_t *size, char **values) {
+        for (char **v = values; v && *v; v++) {
+                const char *equals = strchr(*v, '=');
+                int r;
+
+                if (!equals)
+                        continue;
+                r = append(text,
+                           size,
+                           strchr(equals, '"') ? "%.*s=%s\n" : "%.*s=\"%s\"\n",
+                           *v,
+                           (int)(equals - *v),
+                           equals + 1);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+SapiIniEntries embed_ini_entries(const SapiOptions *options) {
+        char *text = strdup("");
+        size_t size = 0;
+
+        if (!text || append_values(&text, &size, options->values) < 0 ||
+            append_values(&text, &size, options->admin_values) < 0) {
+                free(text);
+                return NULL;
+        }
+
+        return text;
+}
+
+const char *embed_ini_path(const SapiOptions *options) {
+        static char path[64];
+
+        if (options->ini)
+                return options->ini;
+
+        (void)snprintf(path,
+                       sizeof(path),
+                       "/etc/php/%d.%d/fpm/php.ini",
+                       PHP_MAJOR_VERSION,
+                       PHP_MINOR_VERSION);
+        return access(path, R_OK) == 0 ? path : NULL; /* NULL: where libphp looks by itself */
+}
+
+static void embed_ini_default(HashTable *configuration, const char *name, const char *value) {
+        zval entry;
+
+        ZVAL_NEW_STR(&entry, zend_string_init(value, strlen(value), /* persistent= */ true));
+        zend_hash_str_update(configuration, name, strlen(name), &entry);
+}
+
+static void
+embed_ini_default_path(HashTable *configuration, const char *name, const char *directory, const char *leaf) {
+        char path[PATH_MAX];
+
+        if (!directory)
+                return;
+
+        (void)snprintf(path, sizeof(path), "%s/%s", directory, leaf);
+        embed_ini_default(configuration, name, path);
+}
+
+/* What the sandbox needs: PHP's own defaults point at places that the pool may not write, or shares with nobody. */
+void embed_ini_defaults(HashTable *configuration) {
+        const char *state = embed_options->state_directory;
+
+        embed_ini_default(configuration, "display_errors", "0");
+        embed_ini_default(configuration, "log_errors", "1");
+        embed_ini_default(configuration, "html_errors", "0");
+        embed_ini_default_path(configuration, "session.save_path", state, "sessions");
+        embed_ini_default_path(configuration, "upload_tmp_dir", state, "tmp");
+        embed_ini_default_path(configuration, "sys_temp_dir", state, "tmp");
+        embed_ini_default_path(configuration,
+                               "opcache.file_cache",
+                               embed_options->cache_directory,
+                               "opcache");
+        if (state)
+                embed_ini_default(configuration, "session.gc_probability", "1");
+}
+
+static void embed_ini_make_directory(const char *directory, const char *leaf) {
+        char path[PATH_MAX];
+
+        if (!directory)
+                return;
+
+        (void)snprintf(path, sizeof(path), "%s/%s", directory, leaf);
+        (void)mkdir(path, 0700); /* it is there from the last run, or PHP will say that it is not */
+}
+
+void embed_ini_make_directories(const SapiOptions *options) {
+        embed_ini_make_directory(options->state_directory, "sessions");
+        embed_ini_make_directory(options->state_directory, "tmp");
+        embed_ini_make_directory(options->cache_directory, "opcache");
+}
+
+void embed_ini_lock_admin_values(const SapiOptions *options) {
+        for (char **v = options->admin_values; v && *v; v++) {
+                const char *equals = strchr(*v, '=');
+                zend_ini_entry *entry;
+
+                if (!equals)
+                        continue;
+                entry = zend_hash_str_find_ptr(EG(ini_directives), *v, (size_t)(equals - *v));
+                if (entry)
+                        entry->modifiable = ZEND_INI_SYSTEM;
+        }
+}
+
+/* Called by PHP's parser for each line of PHP_VALUE. */
+static void embed_ini_apply_line(zval *name, zval *value, zval *index, int callback_type, void *arg) {
+        const int *mode = arg;
+
+        if (callback_type != ZEND_INI_PARSER_ENTRY || !value)
+                return;
+
+        /* undone by PHP at the end of the request, unlike php-fpm's, which stick to the worker */
+        (void)zend_alter_ini_entry_ex(Z_STR_P(name),
+                                      Z_STR_P(value),
+                                      *mode,
+                                      PHP_INI_STAGE_HTACCESS,
+                                      /* force_change= */ false);
+}
+
+static void embed_ini_apply_param(const Pairs *params, const char *name, int mode) {
+        const char *value = pairs_get(params, name, NULL);
+        char *copy;
+
+        if (!value || *value == '\0')
+                return;
+
+        copy = estrdup(value);
+        (void)zend_parse_ini_string(copy,
+                                    /* unbuffered= */ true,
+                                    ZEND_INI_SCANNER_NORMAL,
+                                    embed_ini_apply_line,
+                                    &mode);
+        efree(copy);
+}
+
+void embed_ini_apply_params(SapiContext *context) {
+        if (!embed_options->params_may_set_ini)
+                return;
+
+        embed_ini_apply_param(context->request->params, "PHP_VALUE", PHP_INI_USER);
+        embed_ini_apply_param(context->request->params, "PHP_ADMIN_VALUE", PHP_INI_SYSTEM);
+}
+
+/* .user.ini of each directory from the document root down to the script's. */
+static void embed_ini_activate_user(const char *script, const char *docroot) {
+        char path[PATH_MAX];
+        size_t root_size = docroot ? strlen(docroot) : 0;
+        const char *slash = strrchr(script, '/');
+        HashTable values;
+
+        if (!PG(user_ini_filename) || *PG(user_ini_filename) == '\0' || !slash || slash - script >= PATH_MAX)
+                return;
+
+        memcpy(path, script, (size_t)(slash - script));
+        path[slash - script] = '\0';
+        while (root_size > 1 && docroot[root_size - 1] == '/')
+                root_size--;
+
+        zend_hash_init(&values, 8, NULL, (dtor_func_t)config_zval_dtor, /* persistent= */ true);
+        if (root_size > 0 && strncmp(path, docroot, root_size) == 0 &&
+            (path[root_size] == '/' || path[root_size] == '\0')) {
+                for (size_t i = root_size; i <= strlen(path); i++) {
+                        char cut = path[i];
+
+                        if (cut != '/' && cut != '\0')
+                                continue;
+                        path[i] = '\0';
+                        (void)php_parse_user_ini_file(path, PG(user_ini_filename), &values);
+                        path[i] = cut;
+                }
+        } else
+                (void)php_parse_user_ini_file(path, PG(user_ini_filename), &values);
+
+        php_ini_activate_config(&values, PHP_INI_PERDIR, PHP_INI_STAGE_HTACCESS);
+        zend_hash_destroy(&values);
+}
+
+void embed_ini_activate(SapiContext *context) {
+        const char *script = SG(request_info).path_translated;
+        const char *server = pairs_get(context->request->params, "SERVER_NAME", NULL);
+
+        if (php_ini_has_per_host_config() && server) {
+                char *lower = estrndup(server, strlen(server));
+
+                zend_str_tolower(lower, strlen(lower));
+                php_ini_activate_per_host_config(lower, strlen(lower));
+                efree(lower);
+        }
+        if (script && php_ini_has_per_dir_config()) {
+                char *copy = estrdup(script);
+
+                php_ini_activate_per_dir_config(copy, (size_t)(strrchr(copy, '/') - copy));
+                efree(copy);
+        }
+        if (script)
+                embed_ini_activate_user(script, pairs_get(context->request->params, "DOCUMENT_ROOT", NULL));
+
+        embed_ini_apply_params(context);
+}
