@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The answer on its way out
+ *
+ * One buffer, laid out so that what is collected can go in one send:
+ *
+ *      | record header | content, at most CONTENT_MAX | END_REQUEST |
+ *
+ * CONTENT_MAX is a multiple of eight, so full records need no padding. The
+ * socket blocks: the manager's time limit ends a worker whose peer never reads.
+ */
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include "fcgi/record.h"
+#include "util/cleanup.h"
+#include "worker/answer.h"
+
+#define CONTENT_MAX      65528U
+#define RECORDS_PER_SEND 8U
+
+int answer_init(Answer *answer) {
+        *answer = (Answer){ .fd = -EBADF };
+        answer->buffer = malloc(FCGI_HEADER_SIZE + CONTENT_MAX + FCGI_END_SIZE);
+        return answer->buffer ? 0 : -ENOMEM;
+}
+
+void answer_done(Answer *answer) {
+        free(answer->buffer);
+        *answer = (Answer){ .fd = -EBADF };
+}
+
+void answer_begin(Answer *answer, int fd, uint16_t id) {
+        answer->fd = fd;
+        answer->id = id;
+        answer->failed = false;
+        answer->content_size = 0;
+        answer->sent_size = 0;
+}
+
+/* Sends all of @iov, which is used up. */
+static int answer_send(Answer *answer, struct iovec *iov, size_t n_iov) {
+        while (n_iov > 0 && !answer->failed) {
+                struct msghdr message = { .msg_iov = iov, .msg_iovlen = n_iov };
+                ssize_t n = sendmsg(answer->fd, &message, MSG_NOSIGNAL);
+
+                if (n < 0) {
+                        if (errno == EINTR)
+                                continue;
+                        answer->failed = true;
+                        break;
+                }
+
+                while (n_iov > 0 && (size_t)n >= iov->iov_len) {
+                        n -= (ssize_t)iov->iov_len;
+                        iov++;
+                        n_iov--;
+                }
+                if (n_iov > 0) {
+                        iov->iov_base = (uint8_t *)iov->iov_base + n;
+                        iov->iov_len -= (size_t)n;
+                }
+        }
+
+        return answer->failed ? -EPIPE : 0;
+}
+
+/* What is collected, with its header in front; nothing if nothing is. */
+static struct iovec answer_take(Answer *answer) {
+        size_t size = answer->content_size;
+
+        if (size == 0)
+                return (struct iovec){ .iov_base = answer->buffer + FCGI_HEADER_SIZE };
+
+        fcgi_record_encode(answer->buffer, FCGI_STDOUT, answer->id, size, /* padding_size= */ 0);
+        answer->sent_size += size;
+        answer->content_size = 0;
+        return (struct iovec){ .iov_base = answer->buffer, .iov_len = FCGI_HEADER_SIZE + size };
+}
+
+int answer_flush(Answer *answer) {
+        struct iovec iov = answer_take(answer);
+
+        return iov.iov_len > 0 ? answer_send(answer, &iov, 1) : 0;
+}
+
+/* What is collected, then @data from where it lies: records of CONTENT_MAX. */
+static int answer_write_through(Answer *answer, const uint8_t *data, size_t size) {
+        while (size > 0) {
+                uint8_t headers[RECORDS_PER_SEND][FCGI_HEADER_SIZE];
+                struct iovec iov[1 + 2 * RECORDS_PER_SEND];
+                size_t n = 0;
+                int r;
+
+                iov[n++] = answer_take(answer);
+                for (size_t i = 0; i < RECORDS_PER_SEND && size > 0; i++) {
+                        size_t chunk = MIN2(size, CONTENT_MAX);
+
+                        fcgi_record_encode(headers[i],
+                                           FCGI_STDOUT,
+                                           answer->id,
+                                           chunk,
+                                           /* padding_size= */ 0);
+                        iov[n++] = (struct iovec){ headers[i], FCGI_HEADER_SIZE };
+                        iov[n++] = (struct iovec){ (void *)data, chunk };
+                        answer->sent_size += chunk;
+                        data += chunk;
+                        size -= chunk;
+                }
+
+                r = answer_send(answer, iov, n);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+int answer_write(Answer *answer, const void *data, size_t size) {
+        if (answer->failed)
+                return -EPIPE;
+
+        if (size > CONTENT_MAX - answer->content_size)
+                return answer_write_through(answer, data, size);
+
+        memcpy(answer->buffer + FCGI_HEADER_SIZE + answer->content_size, data, size);
+        answer->content_size += size;
+        return 0;
+}
+
+int answer_end(Answer *answer, uint32_t app_status, uint8_t protocol_status) {
+        struct iovec iov = answer_take(answer);
+
+        /* END_REQUEST stands directly behind the content */
+        fcgi_end_encode((uint8_t *)iov.iov_base + iov.iov_len, answer->id, app_status, protocol_status);
+        iov.iov_len += FCGI_END_SIZE;
+        return answer_send(answer, &iov, 1);
+}
