@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The manager of one pool
+ *
+ * It is the process that the service manager watches, and it links no PHP. It
+ * starts a template, asks it for workers, keeps the connections that need none,
+ * and replaces what dies. A reload starts a second template beside the first;
+ * only when that one is ready does the first drain, and if it cannot get ready
+ * nothing has happened.
+ *
+ * The end: SIGTERM, or idleness. Kept connections that have said nothing are
+ * closed; what has spoken is served; then the workers go, and then we.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+#include "pool/limits.h"
+#include "pool/manager.h"
+#include "util/clock.h"
+#include "util/fd.h"
+#include "util/log.h"
+
+#define STATUS_INTERVAL_SECONDS 2U
+
+void manager_complain(Manager *manager, const char *format, ...) {
+        va_list args;
+
+        va_start(args, format);
+        (void)vsnprintf(manager->last_error, sizeof(manager->last_error), format, args);
+        va_end(args);
+        log_error("%s", manager->last_error);
+}
+
+static void manager_notify_reloading(void) {
+        (void)sd_notifyf(0,
+                         "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+                         clock_now_usec()); /* or nobody listens */
+}
+
+static void manager_say_ready(Manager *manager) {
+        (void)sd_notify(0, "READY=1"); /* or nobody listens */
+        status_notify(manager);
+        manager->ready_said = true;
+}
+
+static void manager_reload_failed(Manager *manager) {
+        control_reload_finished(manager->control, false, manager->last_error);
+        manager_say_ready(manager);
+}
+
+int manager_reload(Manager *manager) {
+        _cleanup_(pool_config_freep) PoolConfig *config = NULL;
+        _cleanup_(freep) char *path = NULL;
+        ConfigError error = {};
+        char text[512];
+        int r;
+
+        if (manager->state != MANAGER_RUNNING)
+                return -EBUSY;
+        if (manager->next) {
+                log_notice("A reload is on its way already");
+                return 0;
+        }
+
+        manager_notify_reloading();
+        control_reload_started(manager->control);
+
+        r = pool_config_load(&config, manager->options->config_dir, manager->options->name, &error);
+        if (r < 0)
+                manager_complain(manager,
+                                 "Reload refused, the old configuration stays: %s:%u: %s",
+                                 error.file,
+                                 error.line,
+                                 error.message);
+        if (r >= 0) {
+                r = limits_check(config, text, sizeof(text));
+                if (r < 0)
+                        manager_complain(manager, "Reload refused, the old configuration stays: %s", text);
+        }
+        if (r >= 0) {
+                r = generation_find_worker(manager, config, &path);
+                if (r < 0)
+                        manager_complain(
+                                manager,
+                                "Reload refused, the old configuration stays: no executable for PHP %s: %s",
+                                config->php_version ? config->php_version : "(any)",
+                                strerror(-r));
+        }
+        if (r >= 0) {
+                r = generation_start(manager, TAKE_PTR(config), path);
+                if (r < 0)
+                        manager_complain(manager,
+                                         "Reload failed, the old generation serves on: %s",
+                                         strerror(-r));
+        }
+
+        if (r < 0)
+                manager_reload_failed(manager);
+        return 0;
+}
+
+/* The new generation is ready: it serves from now on. */
+static void manager_swap(Manager *manager) {
+        Generation *old = manager->current;
+        WorkerCount count = {};
+        uint64_t n;
+
+        if (old)
+                manager_count_workers(manager, clock_now_usec(), &count);
+
+        manager->current = TAKE_PTR(manager->next);
+        manager->parking.config = manager->current->config;
+        manager->scaler = (Scaler){};
+
+        /* as many as were at work, so that the change is not felt */
+        n = MAX2(MAX2(manager->current->config->workers_min, manager->current->config->workers_spare),
+                 count.n_busy);
+        n = MIN2(n, manager->current->config->workers_max);
+        for (; n > 0; n--)
+                if (generation_fork(manager->current) < 0)
+                        break;
+}
+
+static bool manager_has_ready_worker(const Manager *manager, const Generation *generation) {
+        LIST_FOREACH (l, &manager->workers) {
+                const PoolWorker *worker = list_entry(l, PoolWorker, link);
+
+                if (worker->generation == generation && worker->pid > 0)
+                        return true;
+        }
+
+        return generation->config->workers_min + generation->config->workers_spare == 0;
+}
+
+static void manager_drain_old(Manager *manager) {
+        LIST_FOREACH_SAFE (l, &manager->generations) {
+                Generation *generation = list_entry(l, Generation, link);
+
+                if (generation == manager->current || generation == manager->next)
+                        continue;
+                generation_drain(generation);
+        }
+}
+
+/* Templates without workers that nobody needs any more. */
+static void manager_free_drained(Manager *manager) {
+        LIST_FOREACH_SAFE (l, &manager->generations) {
+                Generation *generation = list_entry(l, Generation, link);
+
+                if (generation == manager->current || generation == manager->next ||
+                    generation->n_workers > 0)
+                        continue;
+                if (generation->state == GENERATION_DEAD)
+                        generation_free(generation);
+                else if (generation->channel >= 0) {
+                        /* the template ends at this; SIGCHLD brings us back here */
+                        generation->channel_source =
+                                sd_event_source_disable_unref(generation->channel_source);
+                        generation->channel = fd_close(generation->channel);
+                }
+        }
+}
+
+/* The current template has died: another one takes over, the workers that are left serve until then. */
+static void manager_replace_template(Manager *manager) {
+        _cleanup_(pool_config_freep) PoolConfig *config = NULL;
+        _cleanup_(freep) char *path = NULL;
+        ConfigError error = {};
+        int r;
+
+        r = pool_config_load(&config, manager->options->config_dir, manager->options->name, &error);
+        if (r < 0)
+                manager_complain(manager, "%s:%u: %s", error.file, error.line, error.message);
+        if (r >= 0)
+                r = generation_find_worker(manager, config, &path);
+        if (r >= 0)
+                r = generation_start(manager, TAKE_PTR(config), path);
+        if (r < 0) {
+                manager_complain(manager, "Failed to replace the template: %s", strerror(-r));
+                (void)sd_event_exit(manager->event, EXIT_FAILURE); /* the service manager starts us anew */
+        }
+}
+
+static void manager_check_next(Manager *manager) {
+        Generation *next = manager->next;
+
+        if (!next)
+                return;
+
+        if (next->state == GENERATION_DEAD) {
+                manager->next = NULL;
+                if (!manager->current || manager->current->state == GENERATION_DEAD) {
+                        (void)sd_event_exit(manager->event,
+                                            EXIT_FAILURE); /* nothing is left that could serve */
+                        return;
+                }
+                manager_reload_failed(manager);
+        } else if (next->state == GENERATION_READY)
+                manager_swap(manager);
+}
+
+void manager_advance(Manager *manager) {
+        manager_check_next(manager);
+
+        if (manager->state != MANAGER_STOPPING && manager->current &&
+            manager->current->state == GENERATION_DEAD && !manager->next)
+                manager_replace_template(manager);
+
+        if (manager->current && manager->current->state == GENERATION_READY &&
+            manager_has_ready_worker(manager, manager->current)) {
+                if (manager->state == MANAGER_STARTING)
+                        manager->state = MANAGER_RUNNING;
+                if (manager->current->number > 1)
+                        manager_drain_old(manager);
+                if (!manager->ready_said || manager->announced != manager->current->number) {
+                        manager->announced = manager->current->number;
+                        log_info("Generation %u serves, PHP %s",
+                                 manager->current->number,
+                                 manager->current->php);
+                        manager_say_ready(manager);
+                        control_reload_finished(manager->control, true, "The new generation serves");
+                }
+                watch_look(manager);
+        }
+
+        manager_free_drained(manager);
+
+        if (manager->state == MANAGER_STOPPING && list_is_empty(&manager->workers) &&
+            manager->parking.n_partial == 0 && queue_length(&manager->queue) == 0)
+                (void)sd_event_exit(manager->event, EXIT_SUCCESS); /* cannot fail while the loop runs */
+}
+
+static int manager_on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
+        Manager *manager = userdata;
+
+        log_warning("Some requests did not end within timeouts.stop: they are cut off");
+        LIST_FOREACH (l, &manager->workers)
+                (void)kill(list_entry(l, PoolWorker, link)->pid,
+                           SIGKILL); /* not reaped: the pid is its own */
+        return sd_event_exit(manager->event, EXIT_SUCCESS);
+}
+
+void manager_stop(Manager *manager, const char *reason) {
+        uint64_t usec = manager->current ? manager->current->config->stop_usec : 0;
+
+        if (manager->state == MANAGER_STOPPING)
+                return;
+
+        manager->state = MANAGER_STOPPING;
+        log_info("Stopping: %s", reason);
+        (void)sd_notifyf(0,
+                         "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64,
+                         MIN2(usec, USEC_PER_SEC * 86400) + 10 * USEC_PER_SEC); /* or nobody listens */
+        (void)sd_event_add_time_relative(manager->event,
+                                         &manager->stop_source,
+                                         CLOCK_MONOTONIC,
+                                         MIN2(usec, USEC_PER_SEC * 86400),
+                                         0,
+                                         manager_on_stop_timeout,
+                                         manager); /* else TimeoutStopSec= ends us */
+
+        parking_close(&manager->parking);
+        LIST_FOREACH (l, &manager->generations)
+                generation_drain(list_entry(l, Generation, link));
+        watch_look(manager);
+        manager_advance(manager);
+}
+
+static int manager_on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        Manager *manager = userdata;
+
+        if (info->ssi_signo == SIGHUP)
+                (void)manager_reload(manager); /* it has said what was wrong */
+        else
+                manager_stop(manager, strsignal((int)info->ssi_signo));
+        return 0;
+}
+
+/* Templates, workers whose template died before them, and strangers: what PHP left behind in the background. */
+static int manager_on_child(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        Manager *manager = userdata;
+        int status;
+        pid_t pid;
+
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+                LIST_FOREACH_SAFE (l, &manager->generations) {
+                        Generation *generation = list_entry(l, Generation, link);
+
+                        if (generation->pid == pid) {
+                                generation_on_death(generation, status);
+                                break;
+                        }
+                }
+                LIST_FOREACH_SAFE (l, &manager->workers) {
+                        PoolWorker *worker = list_entry(l, PoolWorker, link);
+
+                        if (worker->pid == pid) {
+                                manager_bury_worker(manager, worker, status);
+                                break;
+                        }
+                }
+        }
+
+        return 0;
+}
+
+static void manager_check_idle(Manager *manager, uint64_t now) {
+        uint64_t idle = manager->current ? manager->current->config->idle_exit_usec : USEC_INFINITY;
+        WorkerCount count;
+
+        if (idle == USEC_INFINITY || manager->state != MANAGER_RUNNING || manager->next ||
+            now - manager->last_request_usec < idle)
+                return;
+
+        manager_count_workers(manager, now, &count);
+        if (count.n_busy == 0 && count.n_draining == 0 && queue_length(&manager->queue) == 0 &&
+            manager->parking.n_partial == 0)
+                manager_stop(manager, "no request for timeouts.idle_exit; the socket wakes us");
+}
+
+static int manager_on_second(sd_event_source *source, uint64_t usec, void *userdata) {
+        Manager *manager = userdata;
+        uint64_t now = clock_now_usec();
+
+        status_on_second(manager, now);
+        manager_check_deadlines(manager, now);
+        parking_expire(&manager->parking, now);
+        manager_check_idle(manager, now);
+        if (!manager->awake || manager->armed)
+                watch_look(
+                        manager); /* idle workers that may go; and whatever a hostile worker keeps from us */
+        if (manager->state == MANAGER_STOPPING)
+                manager_advance(manager);
+        if (manager->rate_index % STATUS_INTERVAL_SECONDS == 0 && manager->state == MANAGER_RUNNING)
+                status_notify(manager);
+
+        (void)sd_event_source_set_time_relative(source, USEC_PER_SEC); /* its own source: cannot fail */
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int manager_open_events(Manager *manager) {
+        static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+        int r;
+
+        r = sd_event_default(&manager->event);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
+                r = sd_event_add_signal(manager->event,
+                                        NULL,
+                                        signals[i] | SD_EVENT_SIGNAL_PROCMASK,
+                                        manager_on_signal,
+                                        manager);
+        if (r >= 0)
+                r = sd_event_add_signal(manager->event,
+                                        NULL,
+                                        SIGCHLD | SD_EVENT_SIGNAL_PROCMASK,
+                                        manager_on_child,
+                                        manager);
+        if (r >= 0)
+                r = sd_event_add_time_relative(manager->event,
+                                               &manager->second_source,
+                                               CLOCK_MONOTONIC,
+                                               USEC_PER_SEC,
+                                               0,
+                                               manager_on_second,
+                                               manager);
+        if (r >= 0)
+                r = sd_event_set_watchdog(manager->event, true);
+        return r < 0 ? r : 0;
+}
+
+static int manager_open_control(Manager *manager) {
+        const char *directory = getenv("RUNTIME_DIRECTORY");
+        int r;
+
+        if (!directory) {
+                log_notice("No RUNTIME_DIRECTORY: no control socket, php-poolctl will not see this pool");
+                return 0;
+        }
+
+        if (asprintf(&manager->control_path, "%.*s/control", (int)strcspn(directory, ":"), directory) < 0) {
+                manager->control_path = NULL;
+                return -ENOMEM;
+        }
+
+        r = control_new(&manager->control, manager->event, manager->control_path, &status_handler, manager);
+        return r < 0 ? log_error_errno(r,
+                                       "Failed to open the control socket '%s': %m",
+                                       manager->control_path)
+                     : 0;
+}
+
+int manager_new(Manager **ret,
+                const ManagerOptions *options,
+                PoolConfig *config_taken,
+                Listeners *listeners_taken) {
+        _cleanup_(pool_config_freep) PoolConfig *config = config_taken;
+        _cleanup_(manager_freep) Manager *manager = NULL;
+        _cleanup_(freep) char *path = NULL;
+        const char *cache = getenv("CACHE_DIRECTORY");
+        int r;
+
+        manager = calloc(1, sizeof(*manager));
+        if (!manager)
+                return -ENOMEM;
+
+        manager->options = options;
+        manager->board = (Scoreboard)SCOREBOARD_NULL;
+        manager->queue = (Queue)QUEUE_NULL;
+        manager->wake = -EBADF;
+        manager->listeners = *listeners_taken;
+        *listeners_taken = (Listeners){};
+        list_init(&manager->generations);
+        list_init(&manager->workers);
+        manager->start_wall_usec = clock_wall_usec();
+        manager->last_request_usec = clock_now_usec();
+        if (cache)
+                manager->spool_directory = strndup(cache, strcspn(cache, ":"));
+
+        (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* workers whose template died come to us */
+        r = manager_open_events(manager);
+        if (r < 0)
+                return log_error_errno(r, "Failed to set up the event loop: %m");
+        r = scoreboard_create(&manager->board, SCOREBOARD_SLOTS_MAX);
+        if (r < 0)
+                return log_error_errno(r, "Failed to make the scoreboard: %m");
+        r = queue_init(&manager->queue);
+        if (r < 0)
+                return log_error_errno(r, "Failed to make the queue: %m");
+        manager->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (manager->wake < 0)
+                return log_error_errno(-errno, "Failed to make an eventfd: %m");
+        parking_init(&manager->parking,
+                     manager->event,
+                     config,
+                     manager->spool_directory,
+                     watch_ready,
+                     manager);
+        r = watch_start(manager);
+        if (r < 0)
+                return log_error_errno(r, "Failed to watch the sockets: %m");
+        r = manager_open_control(manager);
+        if (r < 0)
+                return r;
+
+        r = generation_find_worker(manager, config, &path);
+        if (r < 0)
+                return log_error_errno(
+                        r,
+                        "No worker executable for PHP %s (package php-pool-worker-VERSION): %m",
+                        config->php_version ? config->php_version : "of any version");
+        r = generation_start(manager, TAKE_PTR(config), path);
+        if (r < 0)
+                return log_error_errno(r, "Failed to start the template '%s': %m", path);
+
+        *ret = TAKE_PTR(manager);
+        return 0;
+}
+
+Manager *manager_free(Manager *manager) {
+        if (!manager)
+                return NULL;
+
+        control_free(manager->control);
+        parking_done(&manager->parking);
+        LIST_FOREACH_SAFE (l, &manager->workers)
+                pool_worker_free(list_entry(l, PoolWorker, link));
+        LIST_FOREACH_SAFE (l, &manager->generations)
+                generation_free(list_entry(l, Generation, link));
+        for (size_t i = 0; manager->listener_sources && i < manager->listeners.n_items; i++)
+                sd_event_source_disable_unref(manager->listener_sources[i]);
+        free(manager->listener_sources);
+        sd_event_source_disable_unref(manager->tick_source);
+        sd_event_source_disable_unref(manager->wake_source);
+        sd_event_source_disable_unref(manager->stop_source);
+        sd_event_source_disable_unref(manager->second_source);
+        fd_close(manager->wake);
+        queue_done(&manager->queue);
+        scoreboard_done(&manager->board);
+        listeners_done(&manager->listeners);
+        sd_event_unref(manager->event);
+        free(manager->spool_directory);
+        free(manager->control_path);
+        free(manager);
+        return NULL;
+}
+
+int manager_run(Manager *manager) {
+        return sd_event_loop(manager->event);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The queue that all workers of a pool share: connections that wait for a
+ * worker, oldest first
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct Queue Queue;
+
+struct Queue {
+        int send_fd; /* owned */
+        int recv_fd; /* owned; the workers have it too */
+        size_t n_max;
+        uint64_t n_refused; /* for waiting too long, ever */
+        uint64_t n_dropped; /* because it was full, ever */
+};
+
+#define QUEUE_NULL \
+        { .send_fd = -EBADF, .recv_fd = -EBADF }
+
+int queue_init(Queue *queue);
+void queue_done(Queue *queue);
+
+/*
+ * Puts a connection at the end. Both descriptors are consumed whatever happens;
+ * @spool may be -EBADF. -EAGAIN: the queue is full, the connection got
+ * FCGI_OVERLOADED.
+ */
+int queue_push_take_fds(Queue *queue, int fd, int spool, uint64_t since_usec);
+
+/* How many wait. */
+size_t queue_length(const Queue *queue);
+
+/* Refuses those that have waited since before @deadline_usec. Gives how many. */
+size_t queue_expire(Queue *queue, uint64_t deadline_usec);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How many workers to start or stop
+ *
+ * Under pressure (somebody waits and nobody is idle) the number started doubles
+ * with each decision, and decisions come every few milliseconds: a hundred
+ * workers are there within a few tens of milliseconds, while a pressure that
+ * one worker relieves costs one. How many wait on a listener the kernel does not
+ * tell, hence the doubling.
+ *
+ * Only workers that die before they take a request slow down the next start. One
+ * that dies while running a request is replaced at once: else one bad URL
+ * could starve a site.
+ */
+
+#include "pool/scaler.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+#define BACKOFF_FIRST_USEC (100 * USEC_PER_MSEC)
+#define BACKOFF_MAX_USEC   (10 * USEC_PER_SEC)
+#define BURST_FIRST        2U
+
+/* What min and spare ask for, whoever waits. */
+static uint64_t scaler_wanted(const ScalerView *view) {
+        uint64_t ready = view->n_idle + view->n_starting, wanted = 0;
+
+        if (view->n_workers < view->min)
+                wanted = view->min - view->n_workers;
+        if (ready < view->spare)
+                wanted = MAX2(wanted, view->spare - ready);
+        return wanted;
+}
+
+uint64_t scaler_start(Scaler *scaler, const ScalerView *view) {
+        bool pressed = view->n_waiting > 0 && view->n_idle == 0;
+        uint64_t wanted = scaler_wanted(view), room;
+
+        if (!pressed)
+                scaler->burst = 0;
+        else {
+                scaler->burst = scaler->burst == 0 ? BURST_FIRST : MIN2(scaler->burst * 2, view->max);
+                wanted = MAX2(wanted, MAX2(scaler->burst, view->n_waiting));
+                /* those that are on their way will take as many */
+                wanted -= MIN2(wanted, view->n_starting);
+        }
+
+        if (view->now_usec < scaler->not_before_usec)
+                return 0;
+        if (scaler->failures > 0)
+                wanted = MIN2(wanted, 1); /* try with one */
+
+        room = view->n_workers < view->max ? view->max - view->n_workers : 0;
+        return MIN2(wanted, room);
+}
+
+uint64_t scaler_stop(const Scaler *scaler, const ScalerView *view) {
+        uint64_t surplus, above_min;
+
+        if (view->n_waiting > 0 || view->n_workers == 0)
+                return 0;
+        if (view->n_workers > view->max) /* after a reload with a smaller max */
+                return MIN2(view->n_workers - view->max, view->n_idle);
+
+        surplus = view->n_idle > view->spare ? view->n_idle - view->spare : 0;
+        above_min = view->n_workers > view->min ? view->n_workers - view->min : 0;
+        return MIN2(MIN2(surplus, above_min), view->n_idle_long);
+}
+
+uint64_t scaler_on_early_death(Scaler *scaler, uint64_t now_usec) {
+        uint64_t delay = BACKOFF_FIRST_USEC << MIN2(scaler->failures, 10);
+
+        delay = MIN2(delay, BACKOFF_MAX_USEC);
+        scaler->failures++;
+        scaler->not_before_usec = now_usec + delay;
+        return delay;
+}
+
+void scaler_on_success(Scaler *scaler) {
+        scaler->failures = 0;
+        scaler->not_before_usec = 0;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Demand: who waits, who is idle, and what to do about it
+ *
+ * As long as a worker is idle the manager sleeps: workers accept by themselves.
+ * The worker that takes the last idle place writes to the wake descriptor.
+ * From then on the manager is awake (and says so in the scoreboard, so that
+ * nobody wakes it again), in one of two ways:
+ *
+ *   ticking  every TICK_USEC it looks whether somebody waits with nobody idle,
+ *            starts workers up to max, and at max accepts what waits into the
+ *            queue, so that it is served in order and has an end to its waiting.
+ *            A look costs the same however many connections come.
+ *   armed    nobody waited for QUIET_TICKS, but all workers are still busy: it
+ *            waits for the listeners themselves.
+ *
+ * It falls asleep again when somebody is idle. After clearing the awake word it
+ * looks once more, because a worker may have gone busy just before.
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "ipc/channel.h"
+#include "pool/manager.h"
+#include "util/clock.h"
+#include "util/fd.h"
+#include "util/log.h"
+
+#define TICK_USEC   (5 * USEC_PER_MSEC)
+#define QUIET_TICKS 20U
+#define ACCEPT_MAX  256 /* connections taken in one look */
+
+static bool watch_listeners_wait(const Manager *manager) {
+        for (size_t i = 0; i < manager->listeners.n_items; i++) {
+                struct pollfd p = { .fd = manager->listeners.items[i].fd, .events = POLLIN };
+
+                if (poll(&p, 1, /* timeout= */ 0) > 0)
+                        return true;
+        }
+
+        return false;
+}
+
+static void watch_set_awake(Manager *manager, bool awake) {
+        manager->awake = awake;
+        atomic_store(&scoreboard_head(&manager->board)->awake, awake ? 1 : 0);
+}
+
+static void watch_arm(Manager *manager, bool arm) {
+        if (manager->armed == arm)
+                return;
+
+        manager->armed = arm;
+        for (size_t i = 0; i < manager->listeners.n_items; i++)
+                (void)sd_event_source_set_enabled(manager->listener_sources[i],
+                                                  arm ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+static void watch_tick(Manager *manager) {
+        watch_set_awake(manager, true);
+        watch_arm(manager, false);
+        (void)sd_event_source_set_time_relative(manager->tick_source, TICK_USEC);
+        (void)sd_event_source_set_enabled(manager->tick_source, SD_EVENT_ONESHOT);
+}
+
+/* Nobody has waited for a while. */
+static void watch_settle(Manager *manager) {
+        (void)sd_event_source_set_enabled(manager->tick_source, SD_EVENT_OFF);
+
+        if (manager->current && scoreboard_any_idle(&manager->board)) {
+                watch_arm(manager, false);
+                watch_set_awake(manager, false);
+                if (scoreboard_any_idle(&manager->board))
+                        return;
+        }
+
+        watch_set_awake(manager, true);
+        watch_arm(manager, true);
+}
+
+/* All workers are busy and there are as many as there may be: what waits, waits in our order. */
+static void watch_accept(Manager *manager) {
+        uint64_t now = clock_now_usec();
+
+        for (size_t i = 0; i < manager->listeners.n_items; i++)
+                for (int n = 0; n < ACCEPT_MAX; n++) {
+                        int fd;
+
+                        if (queue_length(&manager->queue) >= manager->current->config->connections_max)
+                                return; /* the rest waits in the kernel */
+                        fd = accept4(manager->listeners.items[i].fd, NULL, NULL, SOCK_CLOEXEC);
+                        if (fd < 0)
+                                break;
+                        if (queue_push_take_fds(&manager->queue, fd, -EBADF, now) < 0)
+                                return;
+                }
+}
+
+static void watch_expire(Manager *manager) {
+        static LogLimit limit = LOG_LIMIT(30 * USEC_PER_SEC, 1);
+        uint64_t now = clock_now_usec(), wait = manager->current->config->queue_usec;
+        size_t n;
+
+        if (wait > now)
+                return;
+
+        n = queue_expire(&manager->queue, now - wait);
+        if (n > 0 && log_limit_below(&limit))
+                log_warning("Refused %zu requests that waited longer than timeouts.queue: all %llu workers "
+                            "(workers.max) are busy",
+                            n,
+                            (unsigned long long)manager->current->config->workers_max);
+}
+
+static void watch_fork(Manager *manager, uint64_t n) {
+        for (; n > 0; n--) {
+                int r = generation_fork(manager->current);
+
+                if (r < 0) {
+                        manager_complain(manager, "Failed to ask for a worker: %s", strerror(-r));
+                        return;
+                }
+        }
+}
+
+/* The pool stops, but somebody still waits in the queue: somebody has to serve them. */
+static void watch_look_stopping(Manager *manager) {
+        if (!list_is_empty(&manager->workers) || queue_length(&manager->queue) == 0 || !manager->current)
+                return;
+        if (generation_fork(manager->current) < 0)
+                return;
+
+        /* born stopping: it empties the queue and goes */
+        pool_worker_stop(list_entry(manager->workers.previous, PoolWorker, link));
+}
+
+void watch_look(Manager *manager) {
+        const PoolConfig *config;
+        ScalerView view;
+        WorkerCount count;
+        size_t queued;
+        bool waits;
+
+        queued = queue_length(&manager->queue);
+        atomic_store(&scoreboard_head(&manager->board)->queued, queued > 0 ? 1 : 0);
+
+        if (manager->state == MANAGER_STOPPING) {
+                watch_look_stopping(manager);
+                return;
+        }
+        if (!manager->current)
+                return;
+
+        config = manager->current->config;
+        view = (ScalerView){
+                .now_usec = clock_now_usec(),
+                .min = config->workers_min,
+                .max = config->workers_max,
+                .spare = config->workers_spare,
+                .idle_usec = config->workers_idle_usec,
+        };
+        waits = watch_listeners_wait(manager);
+        manager_count_workers(manager, view.now_usec, &count);
+        view.n_workers = count.n_all;
+        view.n_starting = count.n_starting;
+        view.n_idle = count.n_idle;
+        view.n_idle_long = count.n_idle_long;
+        view.n_waiting = queued + (waits ? 1 : 0);
+
+        if (manager->current->state == GENERATION_READY)
+                watch_fork(manager, scaler_start(&manager->scaler, &view));
+        manager_stop_idle_workers(manager, scaler_stop(&manager->scaler, &view), view.now_usec);
+
+        if (waits && view.n_idle == 0 && view.n_workers >= view.max && view.n_starting == 0)
+                watch_accept(manager);
+        if (queued > 0)
+                watch_expire(manager);
+
+        if (view.n_waiting > 0 && view.n_idle == 0)
+                manager->quiet_ticks = 0;
+        else
+                manager->quiet_ticks++;
+
+        if (manager->quiet_ticks < QUIET_TICKS || queued > 0)
+                watch_tick(manager);
+        else
+                watch_settle(manager);
+}
+
+static int watch_on_wake(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        Manager *manager = userdata;
+        uint64_t n;
+
+        (void)!read(fd, &n, sizeof(n)); /* how many is of no interest */
+        manager->quiet_ticks = 0;
+        watch_look(manager);
+        return 0;
+}
+
+static int watch_on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
+        watch_look(userdata);
+        return 0;
+}
+
+static int watch_on_listener(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        Manager *manager = userdata;
+
+        manager->quiet_ticks = 0;
+        watch_look(manager);
+        /* level-triggered: whatever was decided, the next look is a tick away */
+        watch_tick(manager);
+        return 0;
+}
+
+void watch_ready(void *userdata, int fd, int spool, uint64_t since_usec) {
+        Manager *manager = userdata;
+
+        (void)queue_push_take_fds(&manager->queue, fd, spool, since_usec); /* or it was refused */
+        atomic_store(&scoreboard_head(&manager->board)->queued, 1);
+        if (!manager->awake || manager->armed || manager->state == MANAGER_STOPPING) {
+                manager->quiet_ticks = 0;
+                watch_look(manager);
+        }
+}
+
+int watch_start(Manager *manager) {
+        int r;
+
+        manager->listener_sources = calloc(manager->listeners.n_items, sizeof(sd_event_source *));
+        if (!manager->listener_sources)
+                return -ENOMEM;
+
+        r = sd_event_add_io(manager->event,
+                            &manager->wake_source,
+                            manager->wake,
+                            EPOLLIN,
+                            watch_on_wake,
+                            manager);
+        for (size_t i = 0; r >= 0 && i < manager->listeners.n_items; i++) {
+                r = sd_event_add_io(manager->event,
+                                    &manager->listener_sources[i],
+                                    manager->listeners.items[i].fd,
+                                    EPOLLIN,
+                                    watch_on_listener,
+                                    manager);
+                if (r >= 0)
+                        r = sd_event_source_set_enabled(manager->listener_sources[i], SD_EVENT_OFF);
+        }
+        if (r >= 0)
+                r = sd_event_add_time_relative(manager->event,
+                                               &manager->tick_source,
+                                               CLOCK_MONOTONIC,
+                                               0,
+                                               /* accuracy= */ USEC_PER_MSEC,
+                                               watch_on_tick,
+                                               manager);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(manager->tick_source, SD_EVENT_OFF);
+        return r;
+}
