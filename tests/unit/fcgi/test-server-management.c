@@ -59,13 +59,16 @@ static void test_get_values_around_and_inside_a_request(void) {
 }
 
 static void test_get_values_cut_short(void) {
-        static const char *const contents[] = { "\x0e",
-                                                "\x02\x01"
-                                                "ABx"
-                                                "\x03",
-                                                "\x05\x01"
-                                                "AB",
-                                                "\xff\xff" };
+        static const char *const contents[] = {
+                "\x0e",
+                "\xff\xff",
+                "\x05\x01AB",
+                "\x02\x05"
+                "ABx",
+                "\x02\x01"
+                "ABx"
+                "\x03",
+        };
 
         for (size_t i = 0; i < ELEMENTSOF(contents); i++) {
                 Buffer wire = WIRE_NULL;
