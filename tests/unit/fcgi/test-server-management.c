@@ -62,7 +62,8 @@ static void test_get_values_cut_short(void) {
         static const char *const contents[] = {
                 "\x0e",
                 "\xff\xff",
-                "\x05\x01AB",
+                "\x05\x01"
+                "AB",
                 "\x02\x05"
                 "ABx",
                 "\x02\x01"
