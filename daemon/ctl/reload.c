@@ -4,8 +4,8 @@
  *
  * Where systemd is PID 1 it is asked, so that `systemctl status` and the journal
  * know of the reload; else, in a container, the pool's control socket is. What
- * is printed when it fails is the reason: systemctl's "Job failed. See ..." is
- * none.
+ * is printed when it fails is the pool's reason; systemctl's "Job failed. See ..."
+ * only where the pool has none.
  */
 #include <json-c/json.h>
 #include <string.h>
@@ -15,10 +15,11 @@
 #include "config/pool.h"
 #include "ctl/text.h"
 #include "ctl/view.h"
+#include "util/fd.h"
 #include "util/log.h"
 
-/* Exit status of systemctl, or -errno. */
-static int reload_run_systemctl(const char *name) {
+/* Exit status of systemctl, or -errno. What it has to say goes to @stderr_fd. */
+static int reload_run_systemctl(const char *name, int stderr_fd) {
         _cleanup_(freep) char *unit = NULL;
         int status;
         pid_t pid;
@@ -32,7 +33,9 @@ static int reload_run_systemctl(const char *name) {
         if (pid < 0)
                 return -errno;
         if (pid == 0) {
-                (void)execlp("systemctl", "systemctl", "reload", "--", unit, NULL);
+                if (dup2(stderr_fd, STDERR_FILENO) >= 0)
+                        (void)execlp("systemctl", "systemctl", "reload", "--", unit, NULL);
+                (void)dprintf(STDERR_FILENO, "Failed to run systemctl: %m\n");
                 _exit(127);
         }
         while (waitpid(pid, &status, 0) < 0)
@@ -40,6 +43,15 @@ static int reload_run_systemctl(const char *name) {
                         return -errno;
 
         return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void reload_copy_to_stderr(int fd) {
+        char text[4096];
+        ssize_t n;
+
+        n = pread(fd, text, sizeof(text), 0);
+        if (n > 0)
+                (void)fd_write_all(STDERR_FILENO, text, (size_t)n);
 }
 
 /* What the reply of Reload or WaitReload says; 0, or 1 with the reason printed. */
@@ -79,9 +91,11 @@ static int reload_report(const char *name, int error, const VarlinkReply *reply)
 
 static int reload_by_systemd(const Ctl *ctl, const char *name) {
         _cleanup_(varlink_reply_done) VarlinkReply reply = {};
+        _cleanup_(fd_closep) int words = -EBADF;
         int r;
 
-        r = reload_run_systemctl(name);
+        words = fd_open_spool(NULL);
+        r = words < 0 ? words : reload_run_systemctl(name, words);
         if (r == 0)
                 return EXIT_SUCCESS;
         if (r < 0) {
@@ -98,6 +112,7 @@ static int reload_by_systemd(const Ctl *ctl, const char *name) {
                         return reload_report(name, 0, &reply);
         }
 
+        reload_copy_to_stderr(words);
         log_error("systemd did not reload '%s': `journalctl -u php-pool@%s.service` says more.", name, name);
         return EXIT_FAILURE;
 }
