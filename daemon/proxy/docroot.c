@@ -7,12 +7,12 @@
  * new one is opened. Everything is opened relative to that descriptor, so one
  * request sees one tree.
  *
- * A look-up first allows no symbolic link at all (RESOLVE_BENEATH and
- * RESOLVE_NO_SYMLINKS, openat2(2)): most paths have none, and then the
- * resolved path is the one that was asked for. Where there is a link it is
- * followed, and the kernel's name for what was opened has to lie below the
- * document root or an `also` directory. What was opened stays open, so a link
- * that is switched between check and use changes nothing.
+ * A look-up follows symbolic links, and the kernel's name for what was opened
+ * has to lie below the document root or an `also` directory. What was opened
+ * stays open, so a link that is switched between check and use changes nothing.
+ * The flags of openat2(2) would do the same in one call, but where
+ * RestrictSUIDSGID= is set, which DynamicUser= implies (systemd.exec(5)), that
+ * call does not exist: seccomp cannot look into its argument.
  *
  * Descriptors are O_PATH: nothing is read, no FIFO waited for, no device
  * touched, before the type is known, and scripts need not be readable by the
@@ -21,10 +21,8 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include "proxy/docroot.h"
 #include "util/fd.h"
@@ -93,14 +91,6 @@ int docroot_refresh(Docroot *docroot) {
         return 0;
 }
 
-static int docroot_openat(const Docroot *docroot, const char *path, uint64_t resolve) {
-        struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = resolve | RESOLVE_NO_MAGICLINKS };
-        long fd;
-
-        fd = syscall(SYS_openat2, docroot->fd, path, &how, sizeof(how));
-        return fd < 0 ? -errno : (int)fd;
-}
-
 /* What is left of @path below @directory ("/" for itself), or NULL. */
 static const char *path_below(const char *path, const char *directory) {
         size_t n = strlen(directory);
@@ -114,7 +104,7 @@ static const char *path_below(const char *path, const char *directory) {
         return path[n] == '/' ? path + n : NULL;
 }
 
-/* Where the links have led: below the root or an `also` directory, or -EXDEV. */
+/* Where the path has led: below the root or an `also` directory, or -EXDEV. */
 static int docroot_resolve(Docroot *docroot, int fd) {
         char path[ROUTE_PATH_MAX], also[PATH_MAX];
         const char *rest;
@@ -138,24 +128,17 @@ static int docroot_resolve(Docroot *docroot, int fd) {
 static int docroot_open_path(Docroot *docroot, const char *path) {
         _cleanup_(fd_closep) int fd = -EBADF;
         const char *relative = path[1] == '\0' ? "." : path + 1;
-        size_t size = strlen(path);
         int r;
 
-        if (size >= sizeof(docroot->resolved))
+        if (strlen(path) >= sizeof(docroot->resolved))
                 return -ENAMETOOLONG;
 
-        fd = docroot_openat(docroot, relative, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
-        if (fd == -ELOOP) {
-                fd = docroot_openat(docroot, relative, 0);
-                if (fd < 0)
-                        return fd;
-                r = docroot_resolve(docroot, fd);
-                if (r < 0)
-                        return r;
-        } else if (fd < 0)
-                return fd;
-        else
-                memcpy(docroot->resolved, path, size + 1);
+        fd = openat(docroot->fd, relative, O_PATH | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        r = docroot_resolve(docroot, fd);
+        if (r < 0)
+                return r;
 
         return TAKE_FD(fd);
 }

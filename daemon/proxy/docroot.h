@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * A document root in the file system: RouteTree by openat2(2)
+ * A document root in the file system: a RouteTree
  */
 
 #include <sys/stat.h>
