@@ -188,40 +188,6 @@ void embed_ini_apply_params(SapiContext *context) {
         embed_ini_apply_param(context->request->params, "PHP_ADMIN_VALUE", PHP_INI_SYSTEM);
 }
 
-/* .user.ini of each directory from the document root down to the script's. */
-static void embed_ini_activate_user(const char *script, const char *docroot) {
-        char path[PATH_MAX];
-        size_t root_size = docroot ? strlen(docroot) : 0;
-        const char *slash = strrchr(script, '/');
-        HashTable values;
-
-        if (!PG(user_ini_filename) || *PG(user_ini_filename) == '\0' || !slash || slash - script >= PATH_MAX)
-                return;
-
-        memcpy(path, script, (size_t)(slash - script));
-        path[slash - script] = '\0';
-        while (root_size > 1 && docroot[root_size - 1] == '/')
-                root_size--;
-
-        zend_hash_init(&values, 8, NULL, (dtor_func_t)config_zval_dtor, /* persistent= */ true);
-        if (root_size > 0 && strncmp(path, docroot, root_size) == 0 &&
-            (path[root_size] == '/' || path[root_size] == '\0')) {
-                for (size_t i = root_size; i <= strlen(path); i++) {
-                        char cut = path[i];
-
-                        if (cut != '/' && cut != '\0')
-                                continue;
-                        path[i] = '\0';
-                        (void)php_parse_user_ini_file(path, PG(user_ini_filename), &values);
-                        path[i] = cut;
-                }
-        } else
-                (void)php_parse_user_ini_file(path, PG(user_ini_filename), &values);
-
-        php_ini_activate_config(&values, PHP_INI_PERDIR, PHP_INI_STAGE_HTACCESS);
-        zend_hash_destroy(&values);
-}
-
 void embed_ini_activate(SapiContext *context) {
         const char *script = SG(request_info).path_translated;
         const char *server = pairs_get(context->request->params, "SERVER_NAME", NULL);
@@ -240,7 +206,7 @@ void embed_ini_activate(SapiContext *context) {
                 efree(copy);
         }
         if (script)
-                embed_ini_activate_user(script, pairs_get(context->request->params, "DOCUMENT_ROOT", NULL));
+                embed_user_ini_activate(script, pairs_get(context->request->params, "DOCUMENT_ROOT", NULL));
 
         embed_ini_apply_params(context);
 }

@@ -57,6 +57,9 @@ void embed_ini_make_directories(const SapiOptions *options);
 void embed_ini_apply_params(SapiContext *context);
 void embed_ini_activate(SapiContext *context); /* [PATH=], [HOST=], .user.ini */
 
+/* user-ini.c */
+void embed_user_ini_activate(const char *script, const char *docroot);
+
 /* variables.c */
 void embed_register_variables(zval *array);
 char *embed_get_param(const char *name, size_t size);

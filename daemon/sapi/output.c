@@ -130,5 +130,6 @@ void embed_answer(SapiContext *context, int status, const char *reason, const ch
         if (embed_put(context, head, (size_t)n) == 0)
                 (void)embed_put(context, text, strlen(text));
         context->finished = true;
-        (void)context->request->finish(context->request->userdata, /* early= */ false); /* nobody is left to be told */
+        (void)context->request->finish(context->request->userdata,
+                                       /* early= */ false); /* nobody is left to be told */
 }

@@ -156,6 +156,7 @@ int sapi_start(const SapiOptions *options) {
         SG(options) |= SAPI_OPTION_NO_CHDIR; /* request.c changes directory itself */
 
         zend_signal_globals.reset = 0;
+        PG(max_input_time) = -1; /* a body is whole before PHP sees it; saves a timer */
         embed_next_interrupt_function = zend_interrupt_function;
         zend_interrupt_function = embed_on_interrupt;
         return 0;

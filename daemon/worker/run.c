@@ -113,7 +113,7 @@ static void run_set_id(Run *run) {
                 (void)snprintf(run->id,
                                sizeof(run->id),
                                "%x-%" PRIx64 "-%" PRIx64,
-                               (unsigned int)getpid(),
+                               (unsigned int)run->worker->pid,
                                ++run->worker->request_count,
                                clock_wall_usec());
 }

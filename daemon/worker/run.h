@@ -24,6 +24,7 @@ struct Worker {
         Answer answer;
         uint64_t requests_left; /* before it retires; 0: no limit */
         uint64_t request_count;
+        pid_t pid;          /* ours */
         bool held_watched;  /* the held connection is in the epoll */
         bool held_spoke;    /* it may have bytes for us */
         bool accept_failed; /* wait before the next accept */

@@ -324,6 +324,7 @@ int worker_main(const WorkerSetup *setup, uint32_t slot, int channel) {
                 .slot = scoreboard_slot(setup->board, slot),
                 .number = slot,
                 .channel = channel,
+                .pid = getpid(),
                 .requests_left = worker_share(setup->config, slot),
         };
         IntakeLimits limits = {

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * .user.ini (php.ini: user_ini.filename, user_ini.cache_ttl)
+ *
+ * Each directory from the document root down to the script's may have one; the
+ * deeper wins. What a file said, or that there is none, is kept for
+ * user_ini.cache_ttl seconds. The table has a fixed size: two directories that
+ * fall on one place take turns.
+ */
+
+#include "sapi/internal.h"
+
+#include <main/php_ini.h>
+#include "util/clock.h"
+
+#define CACHE_SLOTS 64U
+
+typedef struct UserIni UserIni;
+
+struct UserIni {
+        char *directory; /* owned */
+        uint64_t until_usec;
+        HashTable values;
+};
+
+static UserIni user_ini_cache[CACHE_SLOTS];
+
+static UserIni *user_ini_place(const char *directory) {
+        return &user_ini_cache[zend_inline_hash_func(directory, strlen(directory)) % CACHE_SLOTS];
+}
+
+static void user_ini_activate_directory(const char *directory) {
+        UserIni *ini = user_ini_place(directory);
+        uint64_t now = clock_now_usec();
+
+        if (!ini->directory || strcmp(ini->directory, directory) != 0 || now >= ini->until_usec) {
+                if (ini->directory)
+                        zend_hash_destroy(&ini->values);
+                free(ini->directory);
+                ini->directory = strdup(directory);
+                if (!ini->directory)
+                        return;
+                zend_hash_init(&ini->values, 8, NULL, (dtor_func_t)config_zval_dtor, /* persistent= */ true);
+                (void)php_parse_user_ini_file(directory,
+                                              PG(user_ini_filename),
+                                              &ini->values); /* most have none */
+                ini->until_usec = now + (uint64_t)MAX2(PG(user_ini_cache_ttl), 0) * USEC_PER_SEC;
+        }
+
+        if (zend_hash_num_elements(&ini->values) > 0)
+                php_ini_activate_config(&ini->values, PHP_INI_PERDIR, PHP_INI_STAGE_HTACCESS);
+}
+
+void embed_user_ini_activate(const char *script, const char *docroot) {
+        const char *slash = strrchr(script, '/');
+        size_t root_size = docroot ? strlen(docroot) : 0, size;
+        char path[PATH_MAX];
+
+        if (!PG(user_ini_filename) || *PG(user_ini_filename) == '\0' || !slash)
+                return;
+
+        size = (size_t)(slash - script);
+        if (size == 0 || size >= sizeof(path))
+                return;
+        memcpy(path, script, size);
+        path[size] = '\0';
+
+        while (root_size > 1 && docroot[root_size - 1] == '/')
+                root_size--;
+        if (root_size == 0 || root_size > size || memcmp(path, docroot, root_size) != 0 ||
+            (path[root_size] != '/' && path[root_size] != '\0'))
+                root_size = size; /* the script stands elsewhere: its own directory alone */
+
+        for (size_t i = root_size; i <= size; i++) {
+                char cut = path[i];
+
+                if (cut != '/' && cut != '\0')
+                        continue;
+                path[i] = '\0';
+                user_ini_activate_directory(path);
+                path[i] = cut;
+        }
+}
