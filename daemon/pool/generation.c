@@ -169,6 +169,7 @@ static void generation_on_started(Generation *generation, const TemplateMessage 
 
         worker->pid = message->pid;
         worker->pidfd = TAKE_FD(*pidfd);
+        manager_advance(generation->manager);
 }
 
 static void generation_on_failed(Generation *generation, const TemplateMessage *message) {
