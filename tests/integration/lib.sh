@@ -22,7 +22,8 @@ check() {
         else
                 printf 'fail\t%s\n' "$sentence" >&3
                 printf '  NOT OK  %s\n' "$sentence"
-                printf '          %s\n' "\$ $*" "${output:-(no output)}"
+                local command=$*
+                printf '          %s\n' "\$ ${command:0:150}" "${output:-(no output)}"
                 return 1
         fi
 }
