@@ -47,9 +47,9 @@ struct ControlHandler {
         struct json_object *(*get_status)(void *userdata);
 
         /*
-         * Begins a reload and calls control_reload_started(); may call
-         * control_reload_finished() at once. Not called while one is running.
-         * -errno: it could not be begun.
+         * Begins a reload; may call control_reload_finished() at once. Not
+         * called while one is running; this one counts as running already, and
+         * telling so once more is harmless. -errno: it could not be begun.
          */
         int (*reload)(void *userdata);
 };
