@@ -156,6 +156,7 @@ void scoreboard_copy(const Scoreboard *board, size_t i, ScoreboardCopy *ret) {
                 .n_refused = atomic_load(&slot->n_refused),
                 .request_number = atomic_load(&slot->request_number),
                 .memory = atomic_load(&slot->memory),
+                .pid = atomic_load(&slot->pid),
         };
 
         for (int t = 0; t < SCOREBOARD_TRIES; t++) {

@@ -43,7 +43,11 @@ typedef enum WorkerState {
 struct ScoreboardHead {
         /* written by the manager */
         _Alignas(64) _Atomic uint32_t queued; /* the shared queue may hold connections: look there first */
-        _Atomic uint32_t awake; /* the manager watches the listeners itself: no need to wake it */
+        _Atomic uint32_t awake;           /* the manager watches the listeners itself: no need to wake it */
+        _Atomic uint64_t start_wall_usec; /* CLOCK_REALTIME: when the pool started */
+        _Atomic uint64_t n_requests_gone; /* ended by workers that are gone */
+        _Atomic uint32_t n_busy_most;     /* most workers seen busy at once */
+        _Atomic uint32_t n_max_reached;   /* how often all of workers.max were busy and somebody waited */
 
         /* one bit per slot; a worker sets and clears its own, the manager clears those of the dead */
         _Alignas(64) _Atomic uint64_t idle[SCOREBOARD_SLOTS_MAX / 64];
@@ -62,6 +66,7 @@ struct ScoreboardSlot {
         _Atomic uint64_t n_refused;          /* answered FCGI_OVERLOADED or cut off */
         _Atomic uint64_t request_number;     /* counts up with each request that begins */
         _Atomic uint64_t memory;             /* peak of the last request, bytes */
+        _Atomic uint32_t pid;
         char id[40];
         char method[16];
         char uri[300];
@@ -77,6 +82,7 @@ struct ScoreboardCopy {
         uint64_t n_refused;
         uint64_t request_number;
         uint64_t memory;
+        uint32_t pid; /* as the worker says; never to be signalled */
         char id[40];
         char method[16];
         char uri[300];

@@ -433,6 +433,7 @@ int manager_new(Manager **ret,
         r = scoreboard_create(&manager->board, SCOREBOARD_SLOTS_MAX);
         if (r < 0)
                 return log_error_errno(r, "Failed to make the scoreboard: %m");
+        atomic_store(&scoreboard_head(&manager->board)->start_wall_usec, manager->start_wall_usec);
         r = queue_init(&manager->queue);
         if (r < 0)
                 return log_error_errno(r, "Failed to make the queue: %m");

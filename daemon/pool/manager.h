@@ -106,6 +106,7 @@ struct Manager {
         unsigned int quiet_ticks;
         bool awake;
         bool armed;
+        bool was_full; /* all of workers.max busy and somebody waiting, at the last look */
 
         sd_event_source *second_source;
         sd_event_source *stop_source;

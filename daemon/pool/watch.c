@@ -138,6 +138,18 @@ static void watch_look_stopping(Manager *manager) {
         pool_worker_stop(list_entry(manager->workers.previous, PoolWorker, link));
 }
 
+/* For those who ask how large workers.max has to be. */
+static void watch_record(Manager *manager, const WorkerCount *count, const ScalerView *view) {
+        ScoreboardHead *head = scoreboard_head(&manager->board);
+        bool full = count->n_busy >= view->max && view->n_waiting > 0;
+
+        if (count->n_busy > atomic_load(&head->n_busy_most))
+                atomic_store(&head->n_busy_most, (uint32_t)count->n_busy);
+        if (full && !manager->was_full)
+                atomic_fetch_add(&head->n_max_reached, 1);
+        manager->was_full = full;
+}
+
 void watch_look(Manager *manager) {
         const PoolConfig *config;
         ScalerView view;
@@ -175,6 +187,7 @@ void watch_look(Manager *manager) {
                 watch_fork(manager, scaler_start(&manager->scaler, &view));
         manager_stop_idle_workers(manager, scaler_stop(&manager->scaler, &view), view.now_usec);
 
+        watch_record(manager, &count, &view);
         if (waits && view.n_idle == 0 && view.n_workers >= view.max && view.n_starting == 0)
                 watch_accept(manager);
         if (queued > 0)

@@ -182,6 +182,7 @@ void manager_bury_worker(Manager *manager, PoolWorker *worker, int status) {
         scoreboard_copy(&manager->board, worker->slot, &copy);
         was_busy = copy.state == WORKER_BUSY || copy.state == WORKER_FINISHED;
         manager->n_requests += copy.n_requests;
+        atomic_store(&scoreboard_head(&manager->board)->n_requests_gone, manager->n_requests);
         manager->n_errors += copy.n_errors;
         manager->n_cut += copy.n_refused;
 

@@ -13,6 +13,9 @@
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_finish, 0, 0, _IS_BOOL, 0)
 ZEND_END_ARG_INFO()
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_MASK_EX(arginfo_status, 0, 0, MAY_BE_ARRAY | MAY_BE_FALSE)
+ZEND_END_ARG_INFO()
+
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_headers, 0, 0, IS_ARRAY, 0)
 ZEND_END_ARG_INFO()
 
@@ -74,10 +77,68 @@ PHP_FUNCTION(apache_request_headers) {
         }
 }
 
+static void add_worker(zval *array, const SapiWorkerStatus *worker, zend_long now) {
+        const char *query = strchr(worker->uri, '?');
+        zval entry;
+
+        array_init(&entry);
+        add_assoc_long(&entry, "pid", worker->pid);
+        add_assoc_string(&entry, "state", worker->state);
+        add_assoc_long(&entry, "start-since", (zend_long)(worker->age_usec / 1000000));
+        add_assoc_long(&entry, "start-time", now - (zend_long)(worker->age_usec / 1000000));
+        add_assoc_long(&entry, "requests", (zend_long)worker->n_requests);
+        add_assoc_long(&entry, "request-duration", worker->busy ? (zend_long)worker->age_usec : 0);
+        add_assoc_string(&entry, "request-method", worker->method);
+        add_assoc_stringl(&entry,
+                          "request-uri",
+                          worker->uri,
+                          query ? (size_t)(query - worker->uri) : strlen(worker->uri));
+        add_assoc_string(&entry, "query-string", query ? query + 1 : "");
+        add_assoc_string(&entry, "script", worker->script);
+        add_assoc_long(&entry, "last-request-memory", (zend_long)worker->memory);
+        add_next_index_zval(array, &entry);
+}
+
+/* The pool's figures under php-fpm's keys; false where they cannot be had. */
+PHP_FUNCTION(fpm_get_status) {
+        zend_long now = (zend_long)time(NULL);
+        SapiPoolStatus status;
+        zval list;
+
+        ZEND_PARSE_PARAMETERS_NONE();
+
+        if (!embed_options->get_status || embed_options->get_status(&status) < 0)
+                RETURN_FALSE;
+
+        array_init(return_value);
+        add_assoc_string(return_value, "pool", embed_options->pool);
+        add_assoc_string(return_value, "process-manager", "dynamic");
+        add_assoc_long(return_value, "start-time", (zend_long)(status.start_usec / 1000000));
+        add_assoc_long(return_value, "start-since", now - (zend_long)(status.start_usec / 1000000));
+        add_assoc_long(return_value, "accepted-conn", (zend_long)status.n_requests);
+        add_assoc_long(return_value, "listen-queue", (zend_long)status.n_queued);
+        add_assoc_long(return_value, "idle-processes", (zend_long)status.n_idle);
+        add_assoc_long(return_value, "active-processes", (zend_long)status.n_busy);
+        add_assoc_long(return_value, "total-processes", (zend_long)(status.n_idle + status.n_busy));
+        add_assoc_long(return_value,
+                       "max-active-processes",
+                       (zend_long)MAX2(status.n_busy_most, status.n_busy));
+        add_assoc_long(return_value, "max-children-reached", (zend_long)status.n_max_reached);
+
+        array_init(&list);
+        for (size_t i = 0; i < status.n_workers; i++)
+                add_worker(&list, &status.workers[i], now);
+        add_assoc_zval(return_value, "procs", &list);
+        free(status.workers);
+}
+
+/* clang-format off: the macros bring their own commas */
 static const zend_function_entry functions[] = {
         PHP_FE(fastcgi_finish_request, arginfo_finish) PHP_FE(apache_request_headers, arginfo_headers)
-                PHP_FALIAS(getallheaders, apache_request_headers, arginfo_headers) PHP_FE_END
+                PHP_FALIAS(getallheaders, apache_request_headers, arginfo_headers)
+                        PHP_FE(fpm_get_status, arginfo_status) PHP_FE_END
 };
+/* clang-format on */
 
 PHP_INI_BEGIN()
 PHP_INI_ENTRY("cgi.fix_pathinfo", "1", PHP_INI_SYSTEM, NULL)

@@ -16,7 +16,34 @@
 #include "util/pairs.h"
 
 typedef struct SapiOptions SapiOptions;
+typedef struct SapiPoolStatus SapiPoolStatus;
 typedef struct SapiRequest SapiRequest;
+typedef struct SapiWorkerStatus SapiWorkerStatus;
+
+/* For fpm_get_status(). */
+struct SapiWorkerStatus {
+        int pid;
+        bool busy;
+        const char *state; /* static string */
+        uint64_t n_requests;
+        uint64_t age_usec; /* of the present request, or since the last one ended */
+        uint64_t memory;
+        char method[16];
+        char uri[300];
+        char script[300];
+};
+
+struct SapiPoolStatus {
+        uint64_t start_usec; /* CLOCK_REALTIME */
+        uint64_t n_requests;
+        uint64_t n_queued;
+        uint64_t n_idle;
+        uint64_t n_busy;
+        uint64_t n_busy_most;
+        uint64_t n_max_reached;
+        SapiWorkerStatus *workers; /* malloc'd; the caller frees it */
+        size_t n_workers;
+};
 
 /* All strings are borrowed until sapi_stop(); lists are NULL-terminated. */
 struct SapiOptions {
@@ -28,9 +55,10 @@ struct SapiOptions {
         char **values;
         char **admin_values;
         bool params_may_set_ini;
-        const char *state_directory; /* sessions, uploads, temporary files; or NULL */
-        const char *cache_directory; /* opcache's file cache; or NULL */
-        uint64_t request_usec;       /* for the message of an interrupted request */
+        const char *state_directory;            /* sessions, uploads, temporary files; or NULL */
+        const char *cache_directory;            /* opcache's file cache; or NULL */
+        uint64_t request_usec;                  /* for the message of an interrupted request */
+        int (*get_status)(SapiPoolStatus *ret); /* 0 or -errno */
 };
 
 struct SapiRequest {

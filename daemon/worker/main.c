@@ -22,6 +22,7 @@
 #include "util/fd.h"
 #include "util/log.h"
 #include "worker/environment.h"
+#include "worker/figures.h"
 #include "worker/template.h"
 
 #define EXIT_USAGE    64
@@ -97,6 +98,7 @@ static int run(const char *name) {
                 .state_directory = state,
                 .cache_directory = cache,
                 .request_usec = config->request_usec,
+                .get_status = figures_get,
         });
         if (r < 0)
                 return log_error_errno(r, "PHP did not start: %m"), EXIT_FAILURE;
@@ -110,6 +112,7 @@ static int run(const char *name) {
                 .queue = TEMPLATE_FD_QUEUE,
                 .wake = TEMPLATE_FD_WAKE,
         };
+        figures_set_setup(&setup);
         return template_main(config, &setup);
 }
 

@@ -349,6 +349,7 @@ int worker_main(const WorkerSetup *setup, uint32_t slot, int channel) {
                 return EXIT_FAILURE;
         }
 
+        atomic_store(&worker.slot->pid, (uint32_t)worker.pid);
         worker_set_state(&worker, WORKER_IDLE);
         scoreboard_set_idle(setup->board, slot);
         worker_loop(&worker);
