@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""php-pool-proxy on a port of the loopback, started as a person would by hand."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Proxy:
+    """start(), stop(), reload(); .port; .log is the path of its messages."""
+
+    def __init__(self, program, config_dir, directory):
+        self.program = program
+        self.config_dir = config_dir
+        self.log = os.path.join(directory, "proxy.log")
+        self.notify_path = os.path.join(directory, "notify.sock")
+        self.port = free_port()
+        self.process = None
+        self.notify = None
+        self.messages = []
+
+    def start(self):
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(self.notify_path)
+        environment = dict(os.environ, NOTIFY_SOCKET=self.notify_path)
+        command = ["systemd-socket-activate", "-l", f"127.0.0.1:{self.port}", "--fdname=http", "-E", "NOTIFY_SOCKET"]
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "CACHE_DIRECTORY"):
+            if name in environment:
+                command += ["-E", name]
+        command += [self.program, "--config-dir", self.config_dir]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                self.connect().close()
+                break
+            except OSError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise RuntimeError("the proxy does not start: " + self.messages_text()) from None
+                time.sleep(0.02)
+        self.wait_for("READY=1")
+
+    def wait_for(self, text, seconds=10):
+        """The notification that holds @text; earlier ones are dropped."""
+        self.notify.settimeout(seconds)
+        while True:
+            message = self.notify.recv(65536).decode()
+            self.messages.append(message)
+            if text in message:
+                return message
+
+    def messages_text(self):
+        with open(self.log, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def connect(self, timeout=20):
+        return socket.create_connection(("127.0.0.1", self.port), timeout)
+
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
+        self.wait_for("RELOADING=1")
+        message = self.wait_for("STATUS=")
+        self.wait_for("READY=1")
+        return message
+
+    def stop(self):
+        """Its exit status."""
+        if not self.process:
+            return 0
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        self.process = None
+        self.notify.close()
+        os.unlink(self.notify_path)
+        return status

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* The document root on a real tree: links, where they may lead, and a root that is switched. */
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include "proxy/docroot.h"
+#include "test.h"
+#include "util/fd.h"
+
+static char base[64] = "/tmp/test-docroot-XXXXXX";
+static Docroot docroot;
+
+static const char *at(const char *path) {
+        static char text[2][256];
+        static int i;
+
+        i = !i;
+        snprintf(text[i], sizeof(text[i]), "%s%s", base, path);
+        return text[i];
+}
+
+static void make_file(const char *path) {
+        int fd = open(at(path), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+        test_true(fd >= 0);
+        test_int(write(fd, "x", 1), 1);
+        close(fd);
+}
+
+static void make_tree(void) {
+        test_true(mkdtemp(base));
+        test_int(mkdir(at("/one"), 0755), 0);
+        test_int(mkdir(at("/one/sub"), 0755), 0);
+        test_int(mkdir(at("/two"), 0755), 0);
+        test_int(mkdir(at("/also"), 0755), 0);
+        test_int(mkdir(at("/also2"), 0755), 0);
+        make_file("/one/a.txt");
+        make_file("/one/sub/b.txt");
+        make_file("/two/a.txt");
+        make_file("/two/only.txt");
+        make_file("/also/s.txt");
+        make_file("/also2/t.txt");
+        make_file("/out.txt");
+        test_int(symlink("sub/b.txt", at("/one/inner.txt")), 0);
+        test_int(symlink(at("/one/a.txt"), at("/one/absolute.txt")), 0);
+        test_int(symlink("../out.txt", at("/one/out.txt")), 0);
+        test_int(symlink(at("/also"), at("/one/shared")), 0);
+        test_int(symlink(at("/also2/t.txt"), at("/one/sibling.txt")), 0);
+        test_int(symlink("/proc/self/cwd", at("/one/magic")), 0);
+        test_int(symlink("loop", at("/one/loop")), 0);
+        test_int(symlink("nowhere", at("/one/dangling")), 0);
+        test_int(mkfifo(at("/one/fifo"), 0644), 0);
+        test_int(symlink("one", at("/current")), 0);
+}
+
+static int lookup(const char *path, RouteEntryType type, const char *resolved) {
+        RouteEntry entry;
+        int r = docroot.tree.lookup(&docroot.tree, path, &entry);
+
+        if (r == 0) {
+                test_int(entry.type, type);
+                if (resolved)
+                        test_string(entry.resolved, resolved);
+        }
+        return r;
+}
+
+static void test_plain_paths_are_found(void) {
+        test_int(lookup("/", ROUTE_ENTRY_DIRECTORY, "/"), 0);
+        test_int(lookup("/a.txt", ROUTE_ENTRY_FILE, "/a.txt"), 0);
+        test_int(lookup("/sub", ROUTE_ENTRY_DIRECTORY, "/sub"), 0);
+        test_int(lookup("/sub/b.txt", ROUTE_ENTRY_FILE, "/sub/b.txt"), 0);
+        test_int(lookup("/fifo", ROUTE_ENTRY_OTHER, "/fifo"), 0);
+        test_int(lookup("/none", ROUTE_ENTRY_NONE, NULL), 0);
+        test_int(lookup("/a.txt/x", ROUTE_ENTRY_NONE, NULL), 0);
+        test_int(lookup("/dangling", ROUTE_ENTRY_NONE, NULL), 0);
+}
+
+static void test_links_are_followed_inside_and_into_also_and_nowhere_else(void) {
+        test_int(lookup("/inner.txt", ROUTE_ENTRY_FILE, "/sub/b.txt"), 0);
+        test_int(lookup("/absolute.txt", ROUTE_ENTRY_FILE, "/a.txt"), 0);
+        test_int(lookup("/shared/s.txt", ROUTE_ENTRY_FILE, "/s.txt"), 0);
+        test_int(lookup("/shared", ROUTE_ENTRY_DIRECTORY, "/"), 0);
+        test_int(lookup("/out.txt", ROUTE_ENTRY_NONE, NULL), -EXDEV);
+        test_int(lookup("/sibling.txt", ROUTE_ENTRY_NONE, NULL),
+                 -EXDEV); /* "/also2" only begins like "/also" */
+        test_int(lookup("/loop", ROUTE_ENTRY_NONE, NULL), -ELOOP);
+        test_true(lookup("/magic", ROUTE_ENTRY_NONE, NULL) < 0);
+}
+
+static void test_the_entry_is_opened_for_reading(void) {
+        char c = 0;
+        int fd;
+
+        test_int(lookup("/inner.txt", ROUTE_ENTRY_FILE, NULL), 0);
+        fd = docroot_open_entry(&docroot);
+        test_true(fd >= 0);
+        test_int(read(fd, &c, 1), 1);
+        test_int(c, 'x');
+        fd_close(fd);
+}
+
+static void test_a_switched_root_is_seen_by_the_next_request(void) {
+        test_int(lookup("/only.txt", ROUTE_ENTRY_NONE, NULL), 0);
+        test_int(symlink("two", at("/current.new")), 0);
+        test_int(rename(at("/current.new"), at("/current")), 0);
+        test_int(lookup("/only.txt", ROUTE_ENTRY_NONE, NULL), 0); /* this request still has the old tree */
+        test_int(docroot_refresh(&docroot), 0);
+        test_int(lookup("/only.txt", ROUTE_ENTRY_FILE, "/only.txt"), 0);
+        test_string(strrchr(docroot.real, '/'), "/two");
+}
+
+static void test_a_root_that_is_gone_is_an_error(void) {
+        test_int(unlink(at("/current")), 0);
+        test_int(docroot_refresh(&docroot), -ENOENT);
+}
+
+int main(void) {
+        char command[128];
+        char *also[] = { NULL, NULL };
+        SiteConfig site = { .also = also };
+
+        make_tree();
+        also[0] = strdup(at("/also"));
+        site.docroot = strdup(at("/current"));
+        docroot_init(&docroot, &site);
+        test_int(docroot_refresh(&docroot), 0);
+
+        test_run(test_plain_paths_are_found);
+        test_run(test_links_are_followed_inside_and_into_also_and_nowhere_else);
+        test_run(test_the_entry_is_opened_for_reading);
+        test_run(test_a_switched_root_is_seen_by_the_next_request);
+        test_run(test_a_root_that_is_gone_is_an_error);
+
+        docroot_done(&docroot);
+        free(also[0]);
+        free(site.docroot);
+        snprintf(command, sizeof(command), "rm -r %s", base);
+        return system(command);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy/params.h"
+#include "test.h"
+
+static HttpRequest request;
+
+static const char *fill(Pairs *pairs, const char *head, uint64_t body_size) {
+        ParamsInput input = {
+                .request = &request,
+                .request_id = "00112233aabbccdd",
+                .document_root = "/srv/www",
+                .script_name = "/index.php",
+                .path_info = "/p i",
+                .remote_address = "192.0.2.1",
+                .server_address = "192.0.2.2",
+                .remote_port = 40000,
+                .server_port = 8080,
+                .body_size = body_size,
+        };
+
+        test_int(http_request_parse(&request, head, strlen(head), 0, 65536), 0);
+        pairs_init(pairs, 200, 65536);
+        test_int(params_fill(pairs, &input), 0);
+        return pairs_get(pairs, "SCRIPT_NAME", NULL);
+}
+
+static void pairs_donep(Pairs *pairs) {
+        pairs_done(pairs);
+}
+
+static void test_the_request_is_described(void) {
+        _cleanup_(pairs_donep) Pairs pairs;
+
+        fill(&pairs,
+             "POST /index.php/p%20i?a=%41 HTTP/1.1\r\nHost: Example.org:81\r\nContent-Type: a/b\r\nContent-Length: 3\r\n\r\n",
+             3);
+        test_string(pairs_get(&pairs, "REQUEST_METHOD", NULL), "POST");
+        test_string(pairs_get(&pairs, "REQUEST_URI", NULL), "/index.php/p%20i?a=%41");
+        test_string(pairs_get(&pairs, "QUERY_STRING", NULL), "a=%41");
+        test_string(pairs_get(&pairs, "SCRIPT_NAME", NULL), "/index.php");
+        test_string(pairs_get(&pairs, "SCRIPT_FILENAME", NULL), "/srv/www/index.php");
+        test_string(pairs_get(&pairs, "DOCUMENT_ROOT", NULL), "/srv/www");
+        test_string(pairs_get(&pairs, "PATH_INFO", NULL), "/p i");
+        test_string(pairs_get(&pairs, "PATH_TRANSLATED", NULL), "/srv/www/p i");
+        test_string(pairs_get(&pairs, "CONTENT_TYPE", NULL), "a/b");
+        test_string(pairs_get(&pairs, "CONTENT_LENGTH", NULL), "3");
+        test_string(pairs_get(&pairs, "SERVER_NAME", NULL), "example.org");
+        test_string(pairs_get(&pairs, "HTTP_HOST", NULL), "Example.org:81");
+        test_string(pairs_get(&pairs, "SERVER_PORT", NULL), "8080");
+        test_string(pairs_get(&pairs, "SERVER_PROTOCOL", NULL), "HTTP/1.1");
+        test_string(pairs_get(&pairs, "REMOTE_ADDR", NULL), "192.0.2.1");
+        test_string(pairs_get(&pairs, "REMOTE_PORT", NULL), "40000");
+        test_string(pairs_get(&pairs, "GATEWAY_INTERFACE", NULL), "CGI/1.1");
+        test_string(pairs_get(&pairs, "HTTP_X_REQUEST_ID", NULL), "00112233aabbccdd");
+        test_true(!pairs_get(&pairs, "HTTP_CONTENT_TYPE", NULL));
+        test_true(!pairs_get(&pairs, "HTTP_CONTENT_LENGTH", NULL));
+}
+
+static void test_a_chunked_body_has_the_length_that_was_spooled(void) {
+        _cleanup_(pairs_donep) Pairs pairs;
+
+        fill(&pairs, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 0);
+        test_string(pairs_get(&pairs, "CONTENT_LENGTH", NULL), "0");
+        test_true(!pairs_get(&pairs, "HTTP_TRANSFER_ENCODING", NULL));
+}
+
+static void test_repeated_fields_are_joined(void) {
+        _cleanup_(pairs_donep) Pairs pairs;
+
+        fill(&pairs,
+             "GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nCookie: c=1\r\nx-a: 2\r\nCookie: d=2\r\nX-A: 3\r\nX-B: only\r\n\r\n",
+             0);
+        test_string(pairs_get(&pairs, "HTTP_X_A", NULL), "1, 2, 3");
+        test_string(pairs_get(&pairs, "HTTP_COOKIE", NULL), "c=1; d=2");
+        test_string(pairs_get(&pairs, "HTTP_X_B", NULL), "only");
+}
+
+static void test_no_client_can_make_a_variable_that_is_not_its(void) {
+        static const char *const allowed[] = {
+                "DOCUMENT_ROOT",   "SCRIPT_NAME",    "SCRIPT_FILENAME",   "PATH_INFO",
+                "PATH_TRANSLATED", "REQUEST_METHOD", "REQUEST_URI",       "QUERY_STRING",
+                "SERVER_PROTOCOL", "HTTP_HOST",      "GATEWAY_INTERFACE", "SERVER_SOFTWARE",
+                "REQUEST_SCHEME",  "SERVER_NAME",    "SERVER_ADDR",       "SERVER_PORT",
+                "REMOTE_ADDR",     "REMOTE_PORT",    "HTTP_X_REQUEST_ID", "HTTP_AUTHORIZATION",
+        };
+        _cleanup_(pairs_donep) Pairs pairs;
+
+        fill(&pairs,
+             "GET / HTTP/1.1\r\nHost: a\r\nProxy: http://evil\r\nPHP_VALUE: a\r\nX_Request_Id: forged\r\nX-Request-Id: forged\r\n"
+             "REDIRECT_URL: /x\r\nConnection: X-Gone\r\nX-Gone: 1\r\nAuthorization: Basic x\r\n\r\n",
+             0);
+        for (size_t i = 0; i < pairs.n_entries; i++) {
+                Pair pair = pairs_at(&pairs, i);
+                bool known = false;
+
+                for (size_t j = 0; j < ELEMENTSOF(allowed); j++)
+                        known |= strcmp(allowed[j], pair.name) == 0;
+                if (!known)
+                        test_fail("%s was made", pair.name);
+                test_true(!strstr(pair.value, "forged"));
+        }
+        test_string(pairs_get(&pairs, "HTTP_AUTHORIZATION", NULL), "Basic x");
+}
+
+static void test_too_many_are_refused(void) {
+        _cleanup_(pairs_donep) Pairs pairs;
+        ParamsInput input = {
+                .request = &request,
+                .request_id = "",
+                .document_root = "/",
+                .script_name = "/i.php",
+                .path_info = "",
+                .remote_address = "",
+                .server_address = "",
+        };
+        const char *head = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+        test_int(http_request_parse(&request, head, strlen(head), 0, 65536), 0);
+        pairs_init(&pairs, 5, 65536);
+        test_int(params_fill(&pairs, &input), -ENOBUFS);
+}
+
+static void test_a_root_of_slash_makes_no_double_slash(void) {
+        _cleanup_(pairs_donep) Pairs pairs;
+        ParamsInput input = {
+                .request = &request,
+                .request_id = "",
+                .document_root = "/",
+                .script_name = "/i.php",
+                .path_info = "",
+                .remote_address = "unix:",
+                .server_address = "unix:",
+        };
+        const char *head = "GET / HTTP/1.0\r\n\r\n";
+
+        test_int(http_request_parse(&request, head, strlen(head), 0, 65536), 0);
+        pairs_init(&pairs, 100, 65536);
+        test_int(params_fill(&pairs, &input), 0);
+        test_string(pairs_get(&pairs, "SCRIPT_FILENAME", NULL), "/i.php");
+        test_string(pairs_get(&pairs, "SERVER_NAME", NULL), "localhost");
+        test_string(pairs_get(&pairs, "SERVER_PORT", NULL), "80");
+        test_true(!pairs_get(&pairs, "REMOTE_PORT", NULL));
+        test_true(!pairs_get(&pairs, "PATH_TRANSLATED", NULL));
+        test_true(!pairs_get(&pairs, "CONTENT_LENGTH", NULL));
+}
+
+int main(void) {
+        test_run(test_the_request_is_described);
+        test_run(test_a_chunked_body_has_the_length_that_was_spooled);
+        test_run(test_repeated_fields_are_joined);
+        test_run(test_no_client_can_make_a_variable_that_is_not_its);
+        test_run(test_too_many_are_refused);
+        test_run(test_a_root_of_slash_makes_no_double_slash);
+        return 0;
+}
