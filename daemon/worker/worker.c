@@ -288,6 +288,22 @@ static void worker_loop(Worker *worker) {
         }
 }
 
+/*
+ * Asked to go. What the manager has queued by now was accepted and can wait for
+ * no successor: it is served first. What is queued later is somebody else's, or
+ * a worker's that is born for it.
+ */
+static void worker_empty_queue(Worker *worker) {
+        uint64_t asked_usec = clock_now_usec();
+        bool later = false;
+
+        worker->stopping = true;
+        while (!later && !worker->broken && worker_take_queued(worker)) {
+                later = worker->intake.since_usec > asked_usec;
+                (void)worker_look(worker); /* what is not whole is parked */
+        }
+}
+
 static int worker_open(Worker *worker) {
         int r;
 
@@ -353,6 +369,8 @@ int worker_main(const WorkerSetup *setup, uint32_t slot, int channel) {
         worker_set_state(&worker, WORKER_IDLE);
         scoreboard_set_idle(setup->board, slot);
         worker_loop(&worker);
+        if (atomic_load(&worker.slot->stop) != 0)
+                worker_empty_queue(&worker);
         worker_set_state(&worker, WORKER_DRAINING);
         (void)scoreboard_clear_idle(setup->board, slot); /* who else is idle is the manager's to see */
 
