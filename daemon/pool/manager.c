@@ -29,6 +29,7 @@
 #include "util/clock.h"
 #include "util/fd.h"
 #include "util/log.h"
+#include "util/process.h"
 
 #define STATUS_INTERVAL_SECONDS 2U
 

@@ -195,6 +195,12 @@ void parking_add_kept_take_fd(Parking *parking, int fd) {
         bool closed;
 
         if (parking->closing) {
+                /*
+                 * From here on the peer of a unix socket cannot send (EPIPE: it
+                 * knows that nothing was lost), while what it has sent can
+                 * still be read. TCP has no such thing.
+                 */
+                (void)shutdown(fd, SHUT_RD); /* fails if it is gone: then it has said nothing either */
                 if (connection_has_spoken(fd, &closed))
                         parking->ready(parking->userdata, fd, -EBADF, clock_now_usec());
                 else
