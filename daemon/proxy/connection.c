@@ -281,12 +281,10 @@ void connection_run(Connection *connection) {
                 ;
 }
 
-void connection_drain(Connection *connection) {
-        connection->keep = false;
+void connection_close_if_idle(Connection *connection) {
         if (connection->state != CONNECTION_HEAD || buffer_size(&connection->in) > 0)
                 return;
 
-        /* a request may have come in this instant */
         connection->readable = true;
         connection_run(connection);
         if (connection->state == CONNECTION_HEAD && buffer_size(&connection->in) == 0)

@@ -68,8 +68,8 @@ void connection_close(Connection *connection);
 /* Goes on as far as it can without waiting. */
 void connection_run(Connection *connection);
 
-/* The proxy drains: closes it if it waits for a request that has not begun. */
-void connection_drain(Connection *connection);
+/* Closes it unless a request has begun, or has come in this instant. */
+void connection_close_if_idle(Connection *connection);
 
 /* 0: all is sent. -EAGAIN: the rest goes when the client takes it. Other -errno: close. */
 int connection_flush(Connection *connection);

@@ -33,6 +33,7 @@
 #define PROXY_DRAIN_USEC   (80 * USEC_PER_SEC) /* below systemd's TimeoutStopSec= of 90s */
 #define PROXY_BACKOFF_USEC (100 * USEC_PER_MSEC)
 #define PROXY_ACCEPT_MAX   64U /* in one turn of one listener */
+#define PROXY_EVICT_MAX    16U
 #define PROXY_PARAMS_MAX   256U
 #define PROXY_PARAMS_SIZE  (1024U * 1024U)
 
@@ -91,15 +92,22 @@ void proxy_on_connection_closed(Proxy *proxy) {
                         timer_set(&proxy->loop, &proxy->accept_timer, 0);
 }
 
-/* False: every connection is busy with a request. */
-static bool proxy_make_room(Proxy *proxy) {
-        if (proxy->n_connections < proxy->sites->config->connections_max)
-                return true;
-        if (list_is_empty(&proxy->idle))
-                return false;
+/* Whether one more can be had: there is room, or a connection that only waits could make some. */
+static bool proxy_has_room(const Proxy *proxy) {
+        uint64_t max = proxy->sites->config->connections_max;
 
-        connection_close(list_entry(proxy->idle.next, Connection, idle));
-        return true;
+        return proxy->n_connections < max ||
+               (proxy->n_connections < max + PROXY_EVICT_MAX && !list_is_empty(&proxy->idle));
+}
+
+/* One that is found to have a request in the kernel goes on, and the next is asked. */
+static void proxy_make_room(Proxy *proxy) {
+        for (unsigned int i = 0; i < PROXY_EVICT_MAX; i++) {
+                if (proxy->n_connections <= proxy->sites->config->connections_max ||
+                    list_is_empty(&proxy->idle))
+                        return;
+                connection_close_if_idle(list_entry(proxy->idle.next, Connection, idle));
+        }
 }
 
 /* -EAGAIN: nobody is waiting. Other -errno: not now. */
@@ -109,7 +117,7 @@ static int proxy_accept_one(ProxyListener *listener) {
         socklen_t size = sizeof(peer);
         int fd, r;
 
-        if (!proxy_make_room(proxy))
+        if (!proxy_has_room(proxy))
                 return -EUSERS;
 
         fd = accept4(listener->source.fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -117,6 +125,7 @@ static int proxy_accept_one(ProxyListener *listener) {
                 return errno == EINTR || errno == ECONNABORTED ? 0 : -errno;
 
         proxy->n_connections++;
+        proxy_make_room(proxy);
         r = connection_new_take_fd(proxy, fd, &peer);
         if (r < 0)
                 proxy->n_connections--;
@@ -142,8 +151,12 @@ static void proxy_accept(ProxyListener *listener) {
                 }
         }
 
-        if (listener->pending)
-                timer_set(&proxy->loop, &proxy->accept_timer, 0);
+        if (listener->pending && !proxy->draining)
+                loop_defer(&proxy->loop, &listener->again);
+}
+
+static void proxy_accept_again(Deferred *deferred) {
+        proxy_accept(list_entry(deferred, ProxyListener, again));
 }
 
 static void proxy_on_listener(Source *source, uint32_t events) {
@@ -199,8 +212,12 @@ static void proxy_drain(Proxy *proxy) {
         (void)sd_notify(0, "STOPPING=1");
         proxy->draining = true;
         timer_unset(&proxy->accept_timer);
-        LIST_FOREACH_SAFE (link, &proxy->connections)
-                connection_drain(list_entry(link, Connection, link));
+        LIST_FOREACH_SAFE (link, &proxy->connections) {
+                Connection *connection = list_entry(link, Connection, link);
+
+                connection->keep = false;
+                connection_close_if_idle(connection);
+        }
 
         timer_set(&proxy->loop, &proxy->drain_timer, PROXY_DRAIN_USEC);
         proxy_notify_status(proxy);
@@ -256,6 +273,7 @@ static int proxy_watch_listeners(Proxy *proxy) {
                 (void)setsockopt(proxy->listeners.items[i].fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 
                 listener->proxy = proxy;
+                deferred_init(&listener->again, proxy_accept_again);
                 listener->source.on_events = proxy_on_listener;
                 r = loop_add_take_fd(&proxy->loop, &listener->source, proxy->listeners.items[i].fd, EPOLLIN);
                 if (r < 0)

@@ -25,6 +25,7 @@ enum {
 
 struct ProxyListener {
         Source source;
+        Deferred again;
         Proxy *proxy;
         bool pending; /* an edge was seen and not yet exhausted */
 };

@@ -80,14 +80,18 @@ static void relay_arm(Exchange *exchange) {
 
 static void relay_on_timer(Timer *timer) {
         Exchange *exchange = list_entry(timer, Exchange, relay.timer);
+        Connection *connection = exchange->connection;
 
         if (exchange->relay.connection) {
-                if (exchange->connection->blocked)
+                if (connection->blocked)
                         relay_arm(exchange); /* it is the client who makes us wait */
                 else
-                        (void)relay_fail(exchange, 504, 0, "no answer in time");
+                        (void)relay_fail(exchange,
+                                         504,
+                                         0,
+                                         "no answer in time"); /* the exchange may be gone */
         }
-        connection_run(exchange->connection);
+        connection_run(connection);
 }
 
 static void relay_on_ready(void *user) {

@@ -190,6 +190,16 @@ class Kept(PoolTest):
 
 
 class Silence(PoolTest):
+    def test_silence_after_the_head_cuts_the_connection(self):
+        def script(pool, connection, number):
+            pool.read_request(connection)
+            connection.sendall(stdout(HEAD + b"half"))
+            connection.recv(1)
+
+        self.start_pool(script)
+        with self.assertRaises(Closed):
+            get()
+
     def test_no_answer_in_time_is_a_504(self):
         def script(pool, connection, number):
             pool.read_request(connection)

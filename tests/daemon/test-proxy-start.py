@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""php-pool-proxy's command line, its start with broken files, and its bound on connections."""
+
+import os
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from front import Client, Front, ask  # noqa: E402
+
+PROGRAM = os.environ.get("PHP_POOL_PROXY") or sys.argv.pop(1)
+
+
+def run(*arguments):
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=20, check=False)
+
+
+class StartTest(unittest.TestCase):
+    def setUp(self):
+        self.front = Front(PROGRAM)
+        self.addCleanup(self.front.remove)
+
+    def start(self):
+        self.front.proxy.start()
+        self.addCleanup(self.front.proxy.stop)
+
+    def config(self, *arguments):
+        return run("--config-dir", self.front.config_dir, *arguments)
+
+
+class CommandLine(StartTest):
+    def test_usage(self):
+        for arguments in (("--unknown",), ("extra",), ("--config-dir",), ("--check=1",)):
+            result = run(*arguments)
+            self.assertEqual(result.returncode, 64, arguments)
+            self.assertIn("Usage:", result.stderr)
+        for argument in ("--help", "--version"):
+            result = run(argument)
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.assertIn("php-pool-proxy", result.stdout)
+
+    def test_without_a_socket_it_says_how_to_try(self):
+        result = self.config()
+        self.assertEqual(result.returncode, 78)
+        self.assertIn("systemd-socket-activate", result.stderr)
+
+    def test_check_names_file_line_and_reason(self):
+        self.assertEqual(self.config("--check").returncode, 0)
+        self.front.write("conf/conf.d/bad.conf", 'root = "/srv";\nworkers: { max = "many"; };\n')
+        result = self.config("--check")
+        self.assertEqual(result.returncode, 78)
+        self.assertIn("bad.conf:2:", result.stderr)
+        self.front.write("conf/conf.d/bad.conf", 'root = "/srv"; site: { hosts = [ "r" ]; rules = ( { match = "("; script = "/x.php"; } ); };\n')
+        self.assertEqual(self.config("--check").returncode, 78)
+        os.unlink(os.path.join(self.front.config_dir, "conf.d/bad.conf"))
+        self.front.write("conf/proxy.conf", "nonsense = 1;\n")
+        result = self.config()
+        self.assertEqual(result.returncode, 78)
+        self.assertIn("proxy.conf:1:", result.stderr)
+
+    def test_the_dump_is_a_valid_file(self):
+        dump = self.config("--dump-config")
+        self.assertEqual(dump.returncode, 0)
+        self.front.write("conf/proxy.conf", dump.stdout)
+        again = self.config("--dump-config")
+        self.assertEqual((again.returncode, again.stdout), (0, dump.stdout))
+
+
+class BrokenSites(StartTest):
+    def test_the_others_are_served_and_the_broken_one_is_a_503(self):
+        self.front.write("conf/conf.d/bad.conf", 'root = "/srv";\nsite: { hosts = [ "bad.test" ]; };\nworkers: { max = "many"; };\n')
+        self.front.write(
+            "conf/conf.d/worse.conf",
+            'root = "/srv"; site: { hosts = [ "worse.test" ]; rules = ( { match = "("; script = "/x.php"; } ); };\n',
+        )
+        self.start()
+        for host, status in (("example.org", 200), ("bad.test", 503), ("worse.test", 503), ("other.test", 404)):
+            self.assertEqual(ask(self.front, "/a.txt", host=host).status, status, host)
+        status = next(m for m in self.front.proxy.messages if "STATUS=" in m)
+        self.assertIn("bad", status)
+        self.assertIn("worse", status)
+
+    def test_a_document_root_that_is_not_there_is_a_503_until_it_is(self):
+        self.front.write("conf/conf.d/late.conf", f'root = "{self.front.base}/late"; site: {{ hosts = [ "late.test" ]; }};\n')
+        self.start()
+        self.assertEqual(ask(self.front, "/a.txt", host="late.test").status, 503)
+        self.front.write("late/a.txt", "now")
+        self.assertEqual(ask(self.front, "/a.txt", host="late.test").body, b"now")
+
+
+class Limits(StartTest):
+    def test_the_connection_that_waited_longest_makes_room(self):
+        path = "conf/proxy.conf"
+        self.front.write(path, f'socket_dir = "{self.front.socket_dir}"; limits: {{ connections = 16; }};\n')
+        self.start()
+        clients = [Client(self.front) for _ in range(16)]
+        for client in clients[1:]:  # the first has never said a word
+            client.send(b"GET /a.txt HTTP/1.1\r\nHost: example.org\r\n\r\n")
+            self.assertEqual(client.read().status, 200)
+        more = [Client(self.front) for _ in range(4)]
+        for client in more:
+            client.send(b"GET /a.txt HTTP/1.1\r\nHost: example.org\r\n\r\n")
+            self.assertEqual(client.read().status, 200)
+        for client in clients[:4]:
+            self.assertTrue(client.ended())
+        for client in clients[4:]:
+            client.send(b"GET /a.txt HTTP/1.1\r\nHost: example.org\r\n\r\n")
+            self.assertEqual(client.read().status, 200)
+        for client in clients + more:
+            client.close()
+
+    def test_busy_connections_are_not_closed_for_new_ones(self):
+        self.front.write("conf/proxy.conf", f'socket_dir = "{self.front.socket_dir}"; limits: {{ connections = 16; }};\n')
+        self.start()
+        busy = [Client(self.front) for _ in range(16)]
+        for client in busy:
+            client.send(b"GET /a.txt HTTP/1.1\r\nHost: exam")
+        late = Client(self.front)
+        late.send(b"GET /a.txt HTTP/1.1\r\nHost: example.org\r\n\r\n")
+        for client in busy:
+            client.send(b"ple.org\r\nConnection: close\r\n\r\n")
+            self.assertEqual(client.read().status, 200)
+            client.close()
+        self.assertEqual(late.read().status, 200)
+        late.close()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
