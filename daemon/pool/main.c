@@ -105,22 +105,27 @@ static int load(PoolConfig **ret) {
         int r;
 
         r = parse_pool_name(arg_options.name, &reason);
-        if (r < 0)
-                return log_error_errno(r, "'%s' cannot be the name of a pool: %s", arg_options.name, reason);
+        if (r < 0) {
+                log_last_words("'%s' cannot be the name of a pool: %s", arg_options.name, reason);
+                return r;
+        }
 
         r = pool_config_load(ret, arg_options.config_dir, arg_options.name, &error);
         if (r < 0) {
                 if (error.line > 0)
-                        log_error("%s:%u: %s", error.file, error.line, error.message);
+                        log_last_words("%s:%u: %s", error.file, error.line, error.message);
                 else
-                        log_error("%s: %s", error.file, error.message[0] ? error.message : strerror(-r));
+                        log_last_words("%s: %s",
+                                       error.file,
+                                       error.message[0] ? error.message : strerror(-r));
                 return r;
         }
 
         r = limits_check(*ret, text, sizeof(text));
         if (r < 0) {
                 *ret = pool_config_free(*ret);
-                return log_error_errno(r, "%s", text);
+                log_last_words("%s", text);
+                return r;
         }
         if (text[0])
                 log_warning("%s", text);
@@ -174,6 +179,9 @@ int main(int argc, char **argv) {
                 return r;
 
         log_open("php-poold");
+        if (arg_check || arg_dump)
+                (void)unsetenv(
+                        "NOTIFY_SOCKET"); /* the status line is the service's, not that of its ExecReload= */
         r = load(&config);
         if (r < 0)
                 return EXIT_CONFIG;

@@ -123,13 +123,16 @@ int main(int argc, char **argv) {
         r = parse_arguments(argc, argv, &arguments);
         if (r <= 0)
                 return -r;
+        if (arguments.check || arguments.dump)
+                (void)unsetenv(
+                        "NOTIFY_SOCKET"); /* the status line is the service's, not that of its ExecReload= */
 
         r = sites_load(&sites, arguments.config_dir, &error);
         if (r < 0) {
                 if (error.line > 0)
-                        log_error_errno(r, "%s:%u: %s", error.file, error.line, error.message);
+                        log_last_words("%s:%u: %s", error.file, error.line, error.message);
                 else
-                        log_error_errno(r, "%s: %s", error.file, error.message);
+                        log_last_words("%s: %s", error.file, error.message);
                 return EX_CONFIG;
         }
 

@@ -6,6 +6,11 @@
  * (systemd.exec(5)); then entries go to journald natively, with fields. Else
  * they are lines on stderr, which is what a person who tries a program by hand
  * wants. The choice is made once, in log_open().
+ *
+ * An error without fields of its own may be the last word of its program.
+ * journald learns the unit of a native entry from /proc, where a process that
+ * has ended is no more, and `systemctl status` would not show it. So these go
+ * through stderr: that stream belongs to the unit, whoever has written into it.
  */
 
 #include <inttypes.h>
@@ -107,6 +112,11 @@ int log_full(int level,
         (void)vsnprintf(message, sizeof(message), format, args);
         va_end(args);
 
+        if (level <= LOG_ERR && !fields && log_target.to_journal) {
+                (void)fprintf(stderr, "<%d>%s\n", level & 7, message); /* sd-daemon(3) */
+                return error;
+        }
+
         (void)snprintf(code[0], sizeof(code[0]), "CODE_FILE=%s", file);
         (void)snprintf(code[1], sizeof(code[1]), "CODE_LINE=%d", line);
         (void)snprintf(code[2], sizeof(code[2]), "CODE_FUNC=%s", func);
@@ -117,6 +127,18 @@ int log_full(int level,
 
         log_entry(level, message, list);
         return error;
+}
+
+void log_last_words(const char *format, ...) {
+        char message[LOG_MESSAGE_MAX];
+        va_list args;
+
+        va_start(args, format);
+        (void)vsnprintf(message, sizeof(message), format, args);
+        va_end(args);
+
+        log_error("%s", message);
+        (void)sd_notifyf(/* unset_environment= */ 0, "STATUS=%s", message); /* or nobody listens */
 }
 
 bool log_limit_below(LogLimit *limit) {

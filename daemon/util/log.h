@@ -37,6 +37,12 @@ int log_full(int level,
 /* The whole of @message, however long, with the caller's own CODE_FILE and the like among @fields. */
 void log_entry(int level, const char *message, const char *const *fields);
 
+/*
+ * An error that the program ends with. It is the status line of the unit as well: while a
+ * service waits for its next start, `systemctl status` shows no entry of the last one.
+ */
+void log_last_words(const char *format, ...) _printf_(1, 2);
+
 #define log_message(level, error, fields, ...) \
         log_full((level), (error), (fields), __FILE__, __LINE__, __func__, __VA_ARGS__)
 
