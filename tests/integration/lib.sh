@@ -132,10 +132,19 @@ journal() {
 journal_has() {
         local name=$1 text=$2
         shift 2
-        _journal_has() { journal "$name" "$@" | grep -qF -- "$text"; }
+        _journal_has() { grep -qF -- "$text" <<<"$(journal "$name" "$@")"; }
         eventually 2 _journal_has "$@" && return
         echo "The journal of $name has no '$text':"
         journal "$name" "$@"
+        return 1
+}
+
+# status_says UNIT TEXT: `systemctl status` shows it; within three seconds, for the same reason
+status_says() {
+        _status_says() { grep -qF -- "$text" <<<"$(systemctl status --no-pager -n 50 "$@")"; }
+        local unit=$1 text=$2
+        eventually 3 _status_says "$unit" && return
+        systemctl status --no-pager -n 50 "$unit"
         return 1
 }
 

@@ -117,7 +117,7 @@ class Load:
             count += 1
             body = rng.randbytes(rng.choice([1, 1000, 8192, 65536, 200000])) if count % 2 == 0 else None
             for attempt in range(2):
-                token = f"{number}-{count}-{attempt}"
+                token = f"{os.getpid()}-{number}-{count}-{attempt}"
                 why = self.one(client, client.connection is None, token, body)
                 with self.lock:
                     if attempt == 0:

@@ -30,7 +30,7 @@ check "and the pool serves" serves
 
 check "a worker killed in the middle of a request costs that one: 502 with its id" \
         grep -qiE 'HTTP/1.1 502' <<<"$(http killed.test /kill.php -i)"
-check "the journal tells of the killed worker" journal_has killed "signal"
+check "the journal tells of the killed worker" journal_has killed "killed by"
 check "and the pool serves again" serves
 
 before=$(template killed)

@@ -17,8 +17,7 @@ crashed() { [[ $(systemctl show -P NRestarts php-pool@loop.service) -ge "$1" ]];
 check "the service fails again and again" eventually 20 crashed 6
 check "the socket still listens, past the usual limit of five starts" active php-pool@loop.socket
 check "the client still waits" kill -0 "$client"
-check "systemctl status tells file and line" \
-        contains "$(systemctl status --no-pager -n 50 php-pool@loop.service)" "loop.conf:1"
+check "systemctl status tells file and line" status_says php-pool@loop.service "loop.conf:1"
 
 pool loop <<<'root = "/srv/www/loop";'
 wait "$client"

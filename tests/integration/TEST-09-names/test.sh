@@ -13,7 +13,7 @@ for name in pool pool-proxy pool-x with.dot -dash "$(printf 'a%.0s' {1..28})"; d
         pool "$name" <<<'root = "/srv";'
         check "the unit of '$name' does not start" not systemctl start "php-pool@$name.service"
         check "there is no socket '$name'" test ! -e "/run/php-pool/$name.sock"
-        check "its log says why" contains "$(journalctl -q -o cat -u "php-pool@$name.socket")" "name"
+        check "its log says why" contains "$(journalctl -q -o cat -u "php-pool@$name.socket")" "pool name"
         "$libexec/php-poold" --check -- "$name" >/dev/null 2>&1
         status=$?
         check "php-poold refuses '$name' as well, with exit 78" equal "$status" 78

@@ -21,19 +21,19 @@ ln -s "$www/info.php" "$www/inside.php"
 require "the pool starts" systemctl start php-pool@scripts.service
 require "the proxy starts" systemctl restart php-pool-proxy.service
 
-# refused WHAT STATUSES SCRIPT REASON: over FastCGI, where the pool alone decides
+# refused WHAT STATUSES SCRIPT [RESOLVED]: over FastCGI, where the pool alone decides
 refused() {
-        local what=$1 statuses=$2 script=$3 status body
+        local what=$1 statuses=$2 script=$3 resolved=${4:-$3} status body
         status=$(fcgi scripts "$script" --show status)
         body=$(fcgi scripts "$script" --show all)
         check "$what is answered with $statuses" grep -qxE "${statuses/ or /|}" <<<"$status"
         check "$what never shows its source" not contains "$body" "the secret"
         check "$what is not executed" not contains "$body" "ran"
-        check "$what: the journal tells the script" journal_has scripts "$script"
+        check "$what: the journal tells the script" journal_has scripts "$resolved"
 }
 refused "a script outside root" "403 or 404" /srv/outside/page.php
-refused "a link that leads outside" "403 or 404" "$www/link.php"
-refused "a way out by .." "403 or 404" "$www/../../outside/page.php"
+refused "a link that leads outside" "403 or 404" "$www/link.php" /srv/outside/page.php
+refused "a way out by .." "403 or 404" "$www/../../outside/page.php" /srv/outside/page.php
 refused "a missing script" 404 "$www/missing.php"
 refused "an unreadable script" 403 "$www/unreadable.php"
 refused "another extension" 403 "$www/page.txt"
