@@ -127,7 +127,7 @@ struct Manager {
         char last_error[256];
 };
 
-/* manager.c */
+/* manager.c, succession.c */
 int manager_new(Manager **ret,
                 const ManagerOptions *options,
                 PoolConfig *config_taken,
