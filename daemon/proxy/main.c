@@ -10,7 +10,6 @@
 #include "config.h"
 #include "proxy/proxy.h"
 #include "util/log.h"
-#include "util/process.h"
 
 typedef struct Arguments {
         const char *config_dir;
@@ -79,15 +78,7 @@ static int parse_arguments(int argc, char **argv, Arguments *ret) {
 
 static int serve(const Arguments *arguments, Sites *sites) {
         _cleanup_(proxy_freep) Proxy *proxy = NULL;
-        uint64_t n_files;
         int r;
-
-        /* a connection, and its pool's or its file */
-        if (process_raise_nofile(&n_files) >= 0 && n_files < 2 * sites->config->connections_max)
-                log_warning(
-                        "LimitNOFILE=%llu is less than twice limits.connections (%llu): beyond it clients wait",
-                        (unsigned long long)n_files,
-                        (unsigned long long)sites->config->connections_max);
 
         r = proxy_new(&proxy, arguments->config_dir, sites);
         if (r == -ENOTCONN) {

@@ -8,9 +8,9 @@
  * manager's socket keeps who comes now for the next start), waiting
  * connections are closed, begun requests are answered, with a deadline.
  *
- * connections_max is kept by closing the connection that has waited longest
- * for a request; when all are busy, or descriptors run out, accepting pauses
- * and the kernel's backlog holds the rest.
+ * connections_max is kept, and the limit of descriptors met, by closing the
+ * connection that has waited longest for a request; when all are busy,
+ * accepting pauses and the kernel's backlog holds the rest.
  */
 
 #include <netinet/tcp.h>
@@ -27,15 +27,17 @@
 #include "util/clock.h"
 #include "util/fd.h"
 #include "util/log.h"
+#include "util/process.h"
 
-#define PROXY_MIME_TYPES   "/etc/mime.types"
-#define PROXY_TICK_USEC    (10 * USEC_PER_SEC)
-#define PROXY_DRAIN_USEC   (80 * USEC_PER_SEC) /* below systemd's TimeoutStopSec= of 90s */
-#define PROXY_BACKOFF_USEC (100 * USEC_PER_MSEC)
-#define PROXY_ACCEPT_MAX   64U /* in one turn of one listener */
-#define PROXY_EVICT_MAX    16U
-#define PROXY_PARAMS_MAX   256U
-#define PROXY_PARAMS_SIZE  (1024U * 1024U)
+#define PROXY_MIME_TYPES    "/etc/mime.types"
+#define PROXY_TICK_USEC     (10 * USEC_PER_SEC)
+#define PROXY_DRAIN_USEC    (80 * USEC_PER_SEC) /* below systemd's TimeoutStopSec= of 90s */
+#define PROXY_BACKOFF_USEC  (100 * USEC_PER_MSEC)
+#define PROXY_ACCEPT_MAX    64U /* in one turn of one listener */
+#define PROXY_EVICT_MAX     16U
+#define PROXY_FILES_RESERVE 64U /* listeners, document roots, kept connections, what accepting is ahead */
+#define PROXY_PARAMS_MAX    256U
+#define PROXY_PARAMS_SIZE   (1024U * 1024U)
 
 static void proxy_accept(ProxyListener *listener);
 
@@ -92,9 +94,13 @@ void proxy_on_connection_closed(Proxy *proxy) {
                         timer_set(&proxy->loop, &proxy->accept_timer, 0);
 }
 
+static uint64_t proxy_connections_max(const Proxy *proxy) {
+        return MIN2(proxy->sites->config->connections_max, proxy->n_connections_possible);
+}
+
 /* Whether one more can be had: there is room, or a connection that only waits could make some. */
 static bool proxy_has_room(const Proxy *proxy) {
-        uint64_t max = proxy->sites->config->connections_max;
+        uint64_t max = proxy_connections_max(proxy);
 
         return proxy->n_connections < max ||
                (proxy->n_connections < max + PROXY_EVICT_MAX && !list_is_empty(&proxy->idle));
@@ -103,8 +109,7 @@ static bool proxy_has_room(const Proxy *proxy) {
 /* One that is found to have a request in the kernel goes on, and the next is asked. */
 static void proxy_make_room(Proxy *proxy) {
         for (unsigned int i = 0; i < PROXY_EVICT_MAX; i++) {
-                if (proxy->n_connections <= proxy->sites->config->connections_max ||
-                    list_is_empty(&proxy->idle))
+                if (proxy->n_connections <= proxy_connections_max(proxy) || list_is_empty(&proxy->idle))
                         return;
                 connection_close_if_idle(list_entry(proxy->idle.next, Connection, idle));
         }
@@ -141,6 +146,8 @@ static void proxy_accept(ProxyListener *listener) {
 
                 if (r == -EAGAIN)
                         listener->pending = false;
+                else if ((r == -EMFILE || r == -ENFILE) && !list_is_empty(&proxy->idle))
+                        connection_close_if_idle(list_entry(proxy->idle.next, Connection, idle));
                 else if (r < 0) {
                         if (log_limit_below(&limit))
                                 log_warning_errno(r,
@@ -296,6 +303,23 @@ static int proxy_init_identity(Proxy *proxy) {
         return 0;
 }
 
+/* A connection needs two: its own, and that of its file or its pool. */
+static void proxy_init_limit(Proxy *proxy) {
+        uint64_t n_files, wanted = proxy->sites->config->connections_max;
+
+        if (process_raise_nofile(&n_files) < 0)
+                n_files = 1024; /* the soft limit that services have by default (systemd.exec(5)) */
+
+        proxy->n_connections_possible = n_files > 2 * PROXY_FILES_RESERVE
+                                                ? (n_files - PROXY_FILES_RESERVE) / 2
+                                                : PROXY_FILES_RESERVE / 2;
+        if (proxy->n_connections_possible < wanted)
+                log_notice("LimitNOFILE=%llu allows %llu connections of the %llu of limits.connections",
+                           (unsigned long long)n_files,
+                           (unsigned long long)proxy->n_connections_possible,
+                           (unsigned long long)wanted);
+}
+
 int proxy_new(Proxy **ret, const char *config_dir, Sites *sites) {
         _cleanup_(proxy_freep) Proxy *proxy = NULL;
         int r;
@@ -324,6 +348,7 @@ int proxy_new(Proxy **ret, const char *config_dir, Sites *sites) {
         if (!proxy->scratch)
                 return -ENOMEM;
 
+        proxy_init_limit(proxy);
         r = mime_new(&proxy->mime, PROXY_MIME_TYPES);
         r = r ?: proxy_init_identity(proxy);
         r = r ?: sites_connect(proxy->sites, &proxy->upstreams, &proxy->loop);

@@ -44,6 +44,7 @@ struct Proxy {
         List connections;
         List idle; /* of connections that wait for a request, the longest waiting first */
         size_t n_connections;
+        uint64_t n_connections_possible; /* with the descriptors there are */
 
         Source signals;
         Timer tick;             /* status and watchdog */

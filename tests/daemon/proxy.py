@@ -26,12 +26,13 @@ class Proxy:
         self.process = None
         self.notify = None
         self.messages = []
+        self.prefix = []  # a command that runs the proxy
 
     def start(self):
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(self.notify_path)
         environment = dict(os.environ, NOTIFY_SOCKET=self.notify_path)
-        command = ["systemd-socket-activate", "-l", f"127.0.0.1:{self.port}", "--fdname=http", "-E", "NOTIFY_SOCKET"]
+        command = [*self.prefix, "systemd-socket-activate", "-l", f"127.0.0.1:{self.port}", "--fdname=http", "-E", "NOTIFY_SOCKET"]
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "CACHE_DIRECTORY"):
             if name in environment:
                 command += ["-E", name]

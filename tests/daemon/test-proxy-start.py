@@ -110,6 +110,19 @@ class Limits(StartTest):
         for client in clients + more:
             client.close()
 
+    def test_when_descriptors_run_out_others_are_served_and_it_recovers(self):
+        self.front.proxy.prefix = ["prlimit", "--nofile=160:160"]
+        self.start()
+        self.assertIn("LimitNOFILE=160", self.front.proxy.messages_text())
+        clients = [Client(self.front) for _ in range(200)]
+        for client in clients[-4:]:
+            client.send(b"GET /empty.html HTTP/1.1\r\nHost: example.org\r\n\r\n")
+        self.assertEqual(clients[-1].read().status, 200)
+        for client in clients:
+            client.close()
+        self.assertEqual(ask(self.front, "/a.txt").body, b"0123456789")
+        self.assertLess(self.front.proxy.messages_text().count("Cannot accept"), 3)
+
     def test_busy_connections_are_not_closed_for_new_ones(self):
         self.front.write("conf/proxy.conf", f'socket_dir = "{self.front.socket_dir}"; limits: {{ connections = 16; }};\n')
         self.start()
