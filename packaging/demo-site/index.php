@@ -4,9 +4,10 @@
 declare(strict_types=1);
 require 'page.php';
 
-function cell(mixed $value): string
+function cell(string|int $name, mixed $value): string
 {
 	return match (true) {
+		$name === 'start-time', $name === 'start time' => date('Y-m-d H:i:s', (int)$value),
 		is_bool($value) => $value ? 'yes' : 'no',
 		is_scalar($value) => text($value),
 		default => text(json_encode($value)),
@@ -24,10 +25,7 @@ page('This pool', function (): void {
 
 	echo '<dl>';
 	foreach ($status as $name => $value) {
-		if (in_array($name, ['start-time'], true) && is_int($value)) {
-			$value = date('Y-m-d H:i:s', $value);
-		}
-		echo '<div><dt>', text(str_replace('-', ' ', (string)$name)), '</dt><dd>', cell($value), '</dd></div>';
+		echo '<div><dt>', text(str_replace('-', ' ', (string)$name)), '</dt><dd>', cell($name, $value), '</dd></div>';
 	}
 	echo '</dl>';
 
@@ -39,8 +37,8 @@ page('This pool', function (): void {
 		echo '</tr>';
 		foreach ($workers as $worker) {
 			echo '<tr>';
-			foreach ($worker as $value) {
-				echo '<td>', cell($value), '</td>';
+			foreach ($worker as $name => $value) {
+				echo '<td>', cell($name, $value), '</td>';
 			}
 			echo '</tr>';
 		}

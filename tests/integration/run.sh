@@ -85,30 +85,43 @@ report() {
         done <"$logs/$name.results"
 }
 
-failed=0
-beside=()
+# Some mostly wait and run beside the others, some concern all pools and run after them.
+first=() beside=() last=()
 for name in "${scenarios[@]}"; do
         [[ -f $here/$name/test.sh ]] || die "There is no scenario '$name'"
-        # Some mostly wait; they run beside the others.
-        if grep -q '^# Runs beside the others' "$here/$name/test.sh"; then
-                scenario "$name" >"$logs/$name.output" &
-                beside+=("$name:$!")
-        fi
+        case $(grep -m 1 '^# Runs ' "$here/$name/test.sh") in
+        *"beside the others"*) beside+=("$name") ;;
+        *"after the others"*) last+=("$name") ;;
+        *) first+=("$name") ;;
+        esac
 done
-for name in "${scenarios[@]}"; do
-        [[ " ${beside[*]}" == *" $name:"* ]] && continue
-        echo "-- $name"
+
+# run_scenario NAME
+run_scenario() {
+        echo "-- $1"
         SECONDS=0
-        scenario "$name"
-        report "$name"
+        scenario "$1"
+        report "$1"
         echo "   ${SECONDS}s"
+}
+
+failed=0
+declare -A background=()
+for name in "${beside[@]}"; do
+        scenario "$name" >"$logs/$name.output" &
+        background[$name]=$!
 done
-for entry in "${beside[@]}"; do
-        wait "${entry##*:}"
-        name=${entry%:*}
+for name in "${first[@]}"; do
+        run_scenario "$name"
+done
+for name in "${beside[@]}"; do
+        wait "${background[$name]}"
         echo "-- $name"
         cat "$logs/$name.output"
         report "$name"
+done
+for name in "${last[@]}"; do
+        run_scenario "$name"
 done
 
 ((shell)) && inside bash -i <>/dev/tty >&0 2>&1

@@ -55,4 +55,3 @@ check "php-poolctl check finds nothing wrong" php-poolctl check one
 check "stopping the socket stops the pool" systemctl stop php-pool@two.socket
 check "the stopped pool is inactive" eventually 5 inactive php-pool@two.service
 check "its socket is removed" test ! -e /run/php-pool/two.sock
-check "the target stops every pool" systemctl stop php-pool.target
