@@ -38,7 +38,7 @@ struct PathEntry {
 };
 
 static struct PathEntry path_cache[CACHE_SLOTS];
-static char path_reason[PATH_MAX + 128];
+static char path_reason[2 * PATH_MAX + 128];
 
 static struct PathEntry *path_entry(const char *path) {
         uint32_t hash = 2166136261U; /* FNV-1a */
@@ -83,41 +83,48 @@ static bool path_is_allowed(const char *real) {
         return false;
 }
 
-static SapiPathOutcome
-path_refuse(SapiPathOutcome outcome, const char **ret_reason, const char *what, const char *path) {
-        (void)snprintf(path_reason, sizeof(path_reason), "%s: '%s'", what, path);
+/* @real (may be NULL): where @path leads. */
+static SapiPathOutcome path_refuse(SapiPathOutcome outcome,
+                                   const char **ret_reason,
+                                   const char *path,
+                                   const char *real,
+                                   const char *what) {
+        (void)snprintf(path_reason,
+                       sizeof(path_reason),
+                       "'%s'%s%s%s %s",
+                       path,
+                       real ? " (which is '" : "",
+                       real ? real : "",
+                       real ? "')" : "",
+                       what);
         *ret_reason = path_reason;
         return outcome;
 }
 
 static SapiPathOutcome path_check(const char *path, char **ret_real, const char **ret_reason) {
+        const char *what = NULL;
         char *real;
 
         if (!path_has_extension(path))
                 return path_refuse(SAPI_PATH_DENIED,
                                    ret_reason,
-                                   "Its extension is not in security.extensions",
-                                   path);
+                                   path,
+                                   NULL,
+                                   "has no extension of security.extensions");
 
         real = realpath(path, NULL);
         if (!real)
-                return path_refuse(SAPI_PATH_MISSING, ret_reason, "No such script", path);
+                return path_refuse(SAPI_PATH_MISSING, ret_reason, path, NULL, "does not exist");
 
-        if (!path_is_allowed(real)) {
-                (void)path_refuse(SAPI_PATH_DENIED, ret_reason, "It is outside root and also", real);
-                free(real);
-                return SAPI_PATH_DENIED;
-        }
-        if (!path_has_extension(real)) {
-                (void)path_refuse(SAPI_PATH_DENIED,
-                                  ret_reason,
-                                  "It is a link to a file whose extension is not in security.extensions",
-                                  real);
-                free(real);
-                return SAPI_PATH_DENIED;
-        }
-        if (access(real, R_OK) < 0) {
-                (void)path_refuse(SAPI_PATH_DENIED, ret_reason, "The pool's user may not read it", real);
+        if (!path_is_allowed(real))
+                what = "is outside root and also";
+        else if (!path_has_extension(real))
+                what = "has no extension of security.extensions";
+        else if (access(real, R_OK) < 0)
+                what = "may not be read by the pool's user";
+
+        if (what) {
+                (void)path_refuse(SAPI_PATH_DENIED, ret_reason, path, real, what);
                 free(real);
                 return SAPI_PATH_DENIED;
         }
@@ -148,7 +155,7 @@ path_resolve(const char *path, const struct stat *st, char **ret_real, const cha
         copy = strdup(path);
         if (!copy) {
                 free(real);
-                return path_refuse(SAPI_PATH_MISSING, ret_reason, "Out of memory", path);
+                return path_refuse(SAPI_PATH_MISSING, ret_reason, path, NULL, "found no memory");
         }
 
         free(entry->path);
@@ -223,24 +230,33 @@ path_walk(SapiContext *context, char *path, char **ret_real, const char **ret_re
                                 return outcome;
                         }
                         *end = cut;
-                        return path_refuse(SAPI_PATH_MISSING, ret_reason, "It is not a regular file", path);
+                        return path_refuse(SAPI_PATH_MISSING,
+                                           ret_reason,
+                                           path,
+                                           NULL,
+                                           "is not a regular file");
                 }
                 if (errno == EACCES) {
                         *end = cut;
                         return path_refuse(SAPI_PATH_DENIED,
                                            ret_reason,
-                                           "A directory above it may not be entered by the pool's user",
-                                           path);
+                                           path,
+                                           NULL,
+                                           "stands in a directory that the pool's user may not enter");
                 }
                 *end = cut;
 
                 do {
                         if (end == path)
-                                return path_refuse(SAPI_PATH_MISSING, ret_reason, "No such script", path);
+                                return path_refuse(SAPI_PATH_MISSING,
+                                                   ret_reason,
+                                                   path,
+                                                   NULL,
+                                                   "does not exist");
                         end--;
                 } while (*end != '/');
                 if (end == path)
-                        return path_refuse(SAPI_PATH_MISSING, ret_reason, "No such script", path);
+                        return path_refuse(SAPI_PATH_MISSING, ret_reason, path, NULL, "does not exist");
         }
 }
 
