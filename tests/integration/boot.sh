@@ -49,5 +49,5 @@ tree_boot() {
 # inside COMMAND…: in the booted tree
 inside() {
         nsenter -t "$tree_leader" -m -u -i -n -p -C -r -w -- \
-                /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 TERM="${TERM:-dumb}" "$@"
+                /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 TERM="${TERM:-dumb}" "$@"
 }
