@@ -14,6 +14,8 @@ pool second <<<'root = "/srv/www/second"; site: { hosts = [ "second.test" ]; };'
 
 check "a pool is enabled, its socket with it" systemctl --quiet enable php-pool@first.service
 check "the socket is enabled" systemctl --quiet is-enabled php-pool@first.socket
+check "it starts at boot" \
+        contains "$(systemctl show -P Wants multi-user.target)" php-pool@first.service
 require "the target starts the enabled pool" systemctl start php-pool.target
 check "which serves" contains "$(fcgi first info.php)" "sapi: fpm-fcgi"
 check "the other one has to be started" inactive php-pool@second.service
