@@ -31,6 +31,8 @@ fi
 shift
 tree=$1
 shift
+# As process 1 of its namespace the script would not even notice.
+trap 'exit 130' INT TERM HUP
 
 build=$source_root/build results=/dev/null shell=0
 scenarios=()
@@ -67,7 +69,9 @@ tree_boot "$logs/boot.log" --private-network
 scenario() {
         local name=$1 cursor status
         cursor=$(inside journalctl -q -n 1 --show-cursor -o cat | sed -n 's/^-- cursor: //p')
-        inside timeout -k 5 180 bash "/opt/tests/$name/test.sh" 3>"$logs/$name.results" </dev/null 2>&1
+        # In the background, because a trap does not interrupt a command but a wait.
+        inside timeout -k 5 180 bash "/opt/tests/$name/test.sh" 3>"$logs/$name.results" </dev/null 2>&1 &
+        wait $!
         status=$?
         ((status == 0)) || printf 'fail\tthe scenario ended early with %d\n' "$status" >>"$logs/$name.results"
         if grep -q ^fail "$logs/$name.results"; then
