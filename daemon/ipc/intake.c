@@ -54,6 +54,7 @@ void intake_close(Intake *intake) {
 void intake_attach_take_fd(Intake *intake, int fd, uint64_t now_usec) {
         assert(intake->fd < 0);
         intake->fd = fd;
+        intake->fresh = true;
         intake->since_usec = now_usec;
 }
 
@@ -309,6 +310,7 @@ int intake_next(Intake *intake) {
         }
 
         intake_reset(intake);
+        intake->fresh = false;
         fcgi_server_next(&intake->server);
         return 0;
 }

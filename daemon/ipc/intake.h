@@ -44,6 +44,7 @@ struct Intake {
         FcgiServer server;
         uint64_t since_usec; /* for the owner: when this wait, or this request, began */
         uint64_t body_size;  /* bytes of stdin so far */
+        bool fresh;          /* no request has ended on the connection yet */
         const char *error;   /* static string */
 
         /* private: the raw bytes of the request, in memory or in a file, and how many of them are decoded */

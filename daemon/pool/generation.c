@@ -13,12 +13,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 #include "config.h"
 #include "ipc/channel.h"
@@ -312,6 +314,8 @@ int generation_start(Manager *manager, PoolConfig *config_taken, const char *wor
         if (r < 0)
                 return r;
 
+        /* preloading may take longer than TimeoutStartSec= */
+        (void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, START_USEC); /* or nobody listens */
         list_append(&manager->generations, &generation->link);
         manager->next = TAKE_PTR(generation);
         return 0;

@@ -25,6 +25,7 @@
 
 #define CHUNK_SIZE    16384U
 #define PARAMS_MAX    1000U
+#define CLOSING_USEC  USEC_PER_SEC
 #define BODY_RATE_MIN 512U /* bytes a second, over the whole body, beyond limits.body_time */
 
 typedef struct Parked Parked;
@@ -259,6 +260,10 @@ void parking_add_partial_take_fds(Parking *parking, int fd, int spool, uint64_t 
 
 static bool parked_is_late(const Parked *parked, const PoolConfig *config, uint64_t now) {
         uint64_t head = config->head_usec, body = config->body_usec;
+
+        /* at the stop a new connection that says nothing is not waited for */
+        if (parked->parking->closing && intake_is_quiet(&parked->intake))
+                return now - parked->progress_usec > CLOSING_USEC;
 
         if (parked->intake.server.state != FCGI_SERVER_BODY)
                 return now - parked->since_usec > head;

@@ -20,8 +20,7 @@ struct SapiContext {
         bool finished;      /* the answer is out */
         bool aborted;       /* the client is gone */
         uint64_t body_left; /* of the body, not read by PHP */
-        char *script;       /* resolved path; owned by paths.c's cache */
-        char *script_name;  /* emalloc'd replacements of parameters, or NULL */
+        char *script_name;  /* malloc'd replacements of parameters, or NULL */
         char *path_info;
         char *path_translated;
 };
@@ -47,6 +46,9 @@ typedef enum SapiPathOutcome {
  * differ from the parameters. On refusal *ret_reason is text for the journal.
  */
 SapiPathOutcome embed_find_script(SapiContext *context, char **ret_script, const char **ret_reason);
+
+/* sapi.c */
+void embed_interrupt_begin(void);
 
 /* ini.c */
 SapiIniEntries embed_ini_entries(const SapiOptions *options);

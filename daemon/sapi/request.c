@@ -82,39 +82,33 @@ static bool embed_begin(SapiContext *context, char *script) {
         return ok;
 }
 
-void sapi_run(SapiRequest *request) {
-        SapiContext context = { .request = request, .body_left = request->body_size };
-        char *volatile script = NULL;
-        const char *reason = NULL;
-        SapiPathOutcome outcome;
+/* 404 or 403: PHP is not started. */
+static void embed_refuse(SapiContext *context, SapiPathOutcome outcome, const char *reason) {
+        int status = outcome == SAPI_PATH_MISSING ? 404 : 403;
 
-        request->status = 200;
-        request->exit_status = 0;
-        request->retire = false;
-        SG(server_context) = &context;
+        embed_log_refusal(context, status, reason);
+        if (status == 404)
+                embed_answer(context, status, "Not Found", "File not found.\n");
+        else
+                embed_answer(context, status, "Forbidden", "Access denied.\n");
+}
 
-        outcome = embed_find_script(&context, (char **)&script, &reason);
-        if (outcome != SAPI_PATH_FOUND) {
-                embed_log_refusal(&context, outcome == SAPI_PATH_MISSING ? 404 : 403, reason);
-                if (outcome == SAPI_PATH_MISSING)
-                        embed_answer(&context, 404, "Not Found", "File not found.\n");
-                else
-                        embed_answer(&context, 403, "Forbidden", "Access denied.\n");
-                SG(server_context) = NULL;
-                return;
-        }
+static void embed_run(SapiContext *context, char *script) {
+        SapiRequest *request = context->request;
 
         request->on_script(request->userdata, script);
-        if (embed_begin(&context, script))
-                embed_execute(&context, script);
+        if (embed_begin(context, script))
+                embed_execute(context, script);
         else {
                 request->retire = true;
-                embed_answer(&context, 500, "Internal Server Error", "PHP could not start the request.\n");
+                embed_answer(context, 500, "Internal Server Error", "PHP could not start the request.\n");
         }
 
         request->memory_peak = zend_memory_peak_usage(/* real_usage= */ true);
         if (SG(sapi_headers).http_response_code)
                 request->status = SG(sapi_headers).http_response_code;
+        if (CG(unclean_shutdown))
+                request->retire = true;
 
         zend_first_try {
                 php_request_shutdown(NULL);
@@ -126,7 +120,30 @@ void sapi_run(SapiRequest *request) {
 
         if (CG(unclean_shutdown))
                 request->retire = true;
-        SG(server_context) = NULL;
         SG(request_info).path_translated = NULL;
         SG(request_info).request_method = NULL;
+}
+
+void sapi_run(SapiRequest *request) {
+        SapiContext context = { .request = request, .body_left = request->body_size };
+        const char *reason = NULL;
+        SapiPathOutcome outcome;
+        char *script = NULL;
+
+        request->status = 200;
+        request->exit_status = 0;
+        request->retire = false;
+        SG(server_context) = &context;
+        embed_interrupt_begin();
+
+        outcome = embed_find_script(&context, &script, &reason);
+        if (outcome == SAPI_PATH_FOUND)
+                embed_run(&context, script);
+        else
+                embed_refuse(&context, outcome, reason);
+
+        SG(server_context) = NULL;
+        free(context.script_name);
+        free(context.path_info);
+        free(context.path_translated);
 }

@@ -22,10 +22,12 @@
 #include <rfc1867.h>
 #include <signal.h>
 #include <time.h>
+#include "util/clock.h"
 
 const SapiOptions *embed_options;
 
 static volatile sig_atomic_t embed_interrupted;
+static uint64_t embed_begin_usec; /* of the request that runs */
 static void (*embed_next_interrupt_function)(zend_execute_data *execute_data);
 
 static int embed_module_startup(sapi_module_struct *module) {
@@ -104,14 +106,24 @@ sapi_module_struct embed_module = {
         .php_ini_ignore_cwd = 1,
 };
 
+void embed_interrupt_begin(void) {
+        embed_begin_usec = clock_now_usec();
+        embed_interrupted = 0;
+}
+
+/* The signal may have been meant for the request before: it is believed only if this one is over its time. */
+static bool embed_is_over_time(void) {
+        return clock_now_usec() - embed_begin_usec + USEC_PER_SEC / 10 >= embed_options->request_usec;
+}
+
 /* Runs between two instructions of the script, after sapi_interrupt(). */
 static void embed_on_interrupt(zend_execute_data *execute_data) {
-        if (embed_interrupted) {
+        if (embed_interrupted && embed_is_over_time()) {
                 embed_interrupted = 0;
                 zend_error_noreturn(E_ERROR,
                                     "Request ran longer than the %" PRIu64
                                     " seconds that timeouts.request allows",
-                                    embed_options->request_usec / 1000000);
+                                    embed_options->request_usec / USEC_PER_SEC);
         }
 
         if (embed_next_interrupt_function)

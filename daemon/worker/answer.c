@@ -6,12 +6,13 @@
  *
  *      | record header | content, at most CONTENT_MAX | END_REQUEST |
  *
- * CONTENT_MAX is a multiple of eight, so full records need no padding. The
- * socket blocks: the manager's time limit ends a worker whose peer never reads.
+ * CONTENT_MAX is a multiple of eight, so full records need no padding. A peer
+ * that takes nothing for timeout_msec is given up: it would hold the worker.
  */
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,8 +24,8 @@
 #define CONTENT_MAX      65528U
 #define RECORDS_PER_SEND 8U
 
-int answer_init(Answer *answer) {
-        *answer = (Answer){ .fd = -EBADF };
+int answer_init(Answer *answer, int timeout_msec) {
+        *answer = (Answer){ .fd = -EBADF, .timeout_msec = timeout_msec };
         answer->buffer = malloc(FCGI_HEADER_SIZE + CONTENT_MAX + FCGI_END_SIZE);
         return answer->buffer ? 0 : -ENOMEM;
 }
@@ -42,14 +43,21 @@ void answer_begin(Answer *answer, int fd, uint16_t id) {
         answer->sent_size = 0;
 }
 
+/* Waits until the peer takes more. False: it does not. */
+static bool answer_wait(const Answer *answer) {
+        struct pollfd p = { .fd = answer->fd, .events = POLLOUT };
+
+        return poll(&p, 1, answer->timeout_msec) > 0;
+}
+
 /* Sends all of @iov, which is used up. */
 static int answer_send(Answer *answer, struct iovec *iov, size_t n_iov) {
         while (n_iov > 0 && !answer->failed) {
                 struct msghdr message = { .msg_iov = iov, .msg_iovlen = n_iov };
-                ssize_t n = sendmsg(answer->fd, &message, MSG_NOSIGNAL);
+                ssize_t n = sendmsg(answer->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 
                 if (n < 0) {
-                        if (errno == EINTR)
+                        if (errno == EINTR || (errno == EAGAIN && answer_wait(answer)))
                                 continue;
                         answer->failed = true;
                         break;

@@ -13,7 +13,8 @@
 typedef struct Answer Answer;
 
 struct Answer {
-        int fd; /* borrowed; blocking */
+        int fd;           /* borrowed */
+        int timeout_msec; /* most waiting for the peer to take more */
         uint16_t id;
         bool failed;         /* the peer is gone: nothing more is sent */
         uint8_t *buffer;     /* owned: room for a record header, content, END_REQUEST */
@@ -21,7 +22,7 @@ struct Answer {
         uint64_t sent_size;  /* bytes of content sent */
 };
 
-int answer_init(Answer *answer);
+int answer_init(Answer *answer, int timeout_msec);
 void answer_done(Answer *answer);
 
 void answer_begin(Answer *answer, int fd, uint16_t id);

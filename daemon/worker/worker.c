@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +68,8 @@ static void worker_park(Worker *worker) {
         int fds[2] = { worker->intake.fd, -EBADF };
         int r;
 
-        if (!intake_is_quiet(&worker->intake))
+        /* a new connection is about to speak: the manager treats it as one whose request has begun */
+        if (worker->intake.fresh || !intake_is_quiet(&worker->intake))
                 message.type = WORKER_PARK_PARTIAL;
 
         r = intake_pack(&worker->intake, &fds[1]);
@@ -319,7 +321,8 @@ static int worker_open(Worker *worker) {
         if (r < 0)
                 return r;
 
-        return answer_init(&worker->answer);
+        return answer_init(&worker->answer,
+                           (int)MIN2(worker->setup->config->body_usec / USEC_PER_MSEC, INT_MAX));
 }
 
 static void worker_on_interrupt(int signo) {
