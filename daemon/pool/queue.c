@@ -11,9 +11,14 @@
  * oldest message (MSG_PEEK, without taking the descriptors) and then takes it
  * as a worker would. If a worker was faster it finds a younger one in its
  * hands, and puts that back.
+ *
+ * Only KERNEL_MAX messages are in the kernel at a time, because descriptors in
+ * flight count against LimitNOFILE of whoever sends next (unix(7), ETOOMANYREFS),
+ * and the workers have to be able to hand connections back. The rest waits here.
  */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "fcgi/record.h"
@@ -21,26 +26,36 @@
 #include "pool/queue.h"
 #include "util/fd.h"
 
-#define QUEUE_BUFFER_SIZE (4U << 20) /* the kernel caps it at net.core.wmem_max */
-#define DRAIN_MAX         16         /* receives of 64 KiB before a refused connection is closed */
+#define KERNEL_MAX 128 /* messages, of two descriptors at most; they fit into any socket buffer */
+#define DRAIN_MAX  16  /* receives of 64 KiB before a refused connection is closed */
+
+typedef struct QueueEntry QueueEntry;
+
+struct QueueEntry {
+        List link; /* Queue.rest */
+        int fd;    /* owned */
+        int spool; /* owned */
+        uint64_t since_usec;
+};
 
 int queue_init(Queue *queue) {
-        int size = QUEUE_BUFFER_SIZE, r;
-
         *queue = (Queue)QUEUE_NULL;
-        r = channel_pair(&queue->send_fd, &queue->recv_fd);
-        if (r < 0)
-                return r;
+        list_init(&queue->rest);
+        return channel_pair(&queue->send_fd, &queue->recv_fd);
+}
 
-        (void)setsockopt(queue->send_fd,
-                         SOL_SOCKET,
-                         SO_SNDBUF,
-                         &size,
-                         sizeof(size)); /* then it holds fewer */
-        return 0;
+static QueueEntry *queue_entry_free(Queue *queue, QueueEntry *entry) {
+        list_remove(&entry->link);
+        queue->n_rest--;
+        fd_close(entry->fd);
+        fd_close(entry->spool);
+        free(entry);
+        return NULL;
 }
 
 void queue_done(Queue *queue) {
+        while (queue->n_rest > 0)
+                queue_entry_free(queue, list_entry(queue->rest.next, QueueEntry, link));
         fd_close(queue->send_fd);
         fd_close(queue->recv_fd);
         *queue = (Queue)QUEUE_NULL;
@@ -78,57 +93,111 @@ static void queue_refuse_take_fds(int fd, int spool) {
         fd_close(spool);
 }
 
-int queue_push_take_fds(Queue *queue, int fd, int spool, uint64_t since_usec) {
-        QueueMessage message = { .since_usec = since_usec };
-        int fds[2] = { fd, spool }, r;
-
-        r = fd_send_message(queue->send_fd, &message, sizeof(message), fds, spool >= 0 ? 2 : 1);
-        if (r < 0) {
-                queue->n_dropped++;
-                queue_refuse_take_fds(fd, spool);
-                return r == -ETOOMANYREFS || r == -ENOBUFS || r == -ENOMEM ? -EAGAIN : r;
-        }
-
-        fd_close(fd);
-        fd_close(spool);
-        return 0;
-}
-
-size_t queue_length(const Queue *queue) {
+static size_t queue_in_kernel(const Queue *queue) {
         ssize_t n = channel_waiting(queue->recv_fd, sizeof(QueueMessage));
 
         return n > 0 ? (size_t)n : 0;
+}
+
+size_t queue_length(const Queue *queue) {
+        return queue_in_kernel(queue) + queue->n_rest;
+}
+
+/* Borrows both descriptors. */
+static int queue_send(Queue *queue, int fd, int spool, uint64_t since_usec) {
+        QueueMessage message = { .since_usec = since_usec };
+        int fds[2] = { fd, spool };
+
+        return fd_send_message(queue->send_fd, &message, sizeof(message), fds, spool >= 0 ? 2 : 1);
+}
+
+static int queue_append_take_fds(Queue *queue, int fd, int spool, uint64_t since_usec) {
+        QueueEntry *entry = malloc(sizeof(*entry));
+
+        if (!entry)
+                return -ENOMEM;
+
+        *entry = (QueueEntry){ .fd = fd, .spool = spool, .since_usec = since_usec };
+        list_append(&queue->rest, &entry->link);
+        queue->n_rest++;
+        return 0;
+}
+
+int queue_push_take_fds(Queue *queue, int fd, int spool, uint64_t since_usec, size_t n_max) {
+        size_t in_kernel = queue_in_kernel(queue);
+
+        if (in_kernel + queue->n_rest < n_max) {
+                if (queue->n_rest == 0 && in_kernel < KERNEL_MAX &&
+                    queue_send(queue, fd, spool, since_usec) >= 0) {
+                        fd_close(fd);
+                        fd_close(spool);
+                        return 0;
+                }
+                if (queue_append_take_fds(queue, fd, spool, since_usec) >= 0)
+                        return 0;
+        }
+
+        queue->n_dropped++;
+        queue_refuse_take_fds(fd, spool);
+        return -EAGAIN;
+}
+
+void queue_refill(Queue *queue) {
+        for (size_t n = queue_in_kernel(queue); n < KERNEL_MAX && queue->n_rest > 0; n++) {
+                QueueEntry *entry = list_entry(queue->rest.next, QueueEntry, link);
+
+                if (queue_send(queue, entry->fd, entry->spool, entry->since_usec) < 0)
+                        return; /* next time */
+                queue_entry_free(queue, entry);
+        }
 }
 
 static bool queue_oldest(const Queue *queue, QueueMessage *ret) {
         return recv(queue->recv_fd, ret, sizeof(*ret), MSG_PEEK | MSG_DONTWAIT) == (ssize_t)sizeof(*ret);
 }
 
-size_t queue_expire(Queue *queue, uint64_t deadline_usec) {
+/* The oldest message, if it is from before @deadline_usec. False: there is none, or a worker was faster. */
+static bool queue_take_expired(Queue *queue, uint64_t deadline_usec, int fds[static 2]) {
         QueueMessage message;
-        size_t n_expired = 0;
+        size_t n_fds = 2;
 
-        while (queue_oldest(queue, &message) && message.since_usec < deadline_usec) {
-                int fds[2] = { -EBADF, -EBADF };
-                size_t n_fds = ELEMENTSOF(fds);
+        fds[0] = fds[1] = -EBADF;
+        if (!queue_oldest(queue, &message) || message.since_usec >= deadline_usec)
+                return false;
+        if (fd_recv_message(queue->recv_fd, &message, sizeof(message), fds, &n_fds) !=
+                    (ssize_t)sizeof(message) ||
+            n_fds == 0)
+                return false;
+        if (message.since_usec < deadline_usec)
+                return true;
 
-                if (fd_recv_message(queue->recv_fd, &message, sizeof(message), fds, &n_fds) !=
-                            (ssize_t)sizeof(message) ||
-                    n_fds == 0)
-                        break;
-
-                if (message.since_usec >= deadline_usec) {
-                        (void)queue_push_take_fds(queue,
-                                                  fds[0],
-                                                  fds[1],
-                                                  message.since_usec); /* or it is refused */
-                        break;
-                }
-
+        /* a younger one: back, to where it is served next */
+        if (queue_send(queue, fds[0], fds[1], message.since_usec) < 0)
                 queue_refuse_take_fds(fds[0], fds[1]);
-                queue->n_refused++;
+        else {
+                fd_close(fds[0]);
+                fd_close(fds[1]);
+        }
+        return false;
+}
+
+size_t queue_expire(Queue *queue, uint64_t deadline_usec) {
+        size_t n_expired = 0;
+        int fds[2];
+
+        for (; queue_take_expired(queue, deadline_usec, fds); n_expired++)
+                queue_refuse_take_fds(fds[0], fds[1]);
+
+        LIST_FOREACH_SAFE (l, &queue->rest) {
+                QueueEntry *entry = list_entry(l, QueueEntry, link);
+
+                if (entry->since_usec >= deadline_usec)
+                        break;
+                queue_refuse_take_fds(TAKE_FD(entry->fd), TAKE_FD(entry->spool));
+                queue_entry_free(queue, entry);
                 n_expired++;
         }
 
+        queue->n_refused += n_expired;
         return n_expired;
 }

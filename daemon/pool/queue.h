@@ -9,15 +9,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "util/list.h"
 
 typedef struct Queue Queue;
 
 struct Queue {
         int send_fd; /* owned */
         int recv_fd; /* owned; the workers have it too */
-        size_t n_max;
+        List rest;   /* QueueEntry.link: what does not fit into the kernel's part, oldest first */
+        size_t n_rest;
         uint64_t n_refused; /* for waiting too long, ever */
-        uint64_t n_dropped; /* because it was full, ever */
+        uint64_t n_dropped; /* because there were too many, ever */
 };
 
 #define QUEUE_NULL \
@@ -28,10 +30,13 @@ void queue_done(Queue *queue);
 
 /*
  * Puts a connection at the end. Both descriptors are consumed whatever happens;
- * @spool may be -EBADF. -EAGAIN: the queue is full, the connection got
+ * @spool may be -EBADF. -EAGAIN: @n_max wait already, the connection got
  * FCGI_OVERLOADED.
  */
-int queue_push_take_fds(Queue *queue, int fd, int spool, uint64_t since_usec);
+int queue_push_take_fds(Queue *queue, int fd, int spool, uint64_t since_usec, size_t n_max);
+
+/* Gives the workers more of what waits, where they have taken some. Call it while queue_length() is not 0. */
+void queue_refill(Queue *queue);
 
 /* How many wait. */
 size_t queue_length(const Queue *queue);

@@ -82,6 +82,10 @@ static void watch_settle(Manager *manager) {
         watch_arm(manager, true);
 }
 
+static size_t watch_queue_max(const Manager *manager) {
+        return manager->parking.config->connections_max;
+}
+
 /* All workers are busy and there are as many as there may be: what waits, waits in our order. */
 static void watch_accept(Manager *manager) {
         uint64_t now = clock_now_usec();
@@ -90,12 +94,13 @@ static void watch_accept(Manager *manager) {
                 for (int n = 0; n < ACCEPT_MAX; n++) {
                         int fd;
 
-                        if (queue_length(&manager->queue) >= manager->current->config->connections_max)
-                                return; /* the rest waits in the kernel */
+                        if (queue_length(&manager->queue) >= watch_queue_max(manager))
+                                return; /* the others wait in the kernel */
                         fd = accept4(manager->listeners.items[i].fd, NULL, NULL, SOCK_CLOEXEC);
                         if (fd < 0)
                                 break;
-                        if (queue_push_take_fds(&manager->queue, fd, -EBADF, now) < 0)
+                        if (queue_push_take_fds(&manager->queue, fd, -EBADF, now, watch_queue_max(manager)) <
+                            0)
                                 return;
                 }
 }
@@ -157,6 +162,7 @@ void watch_look(Manager *manager) {
         size_t queued;
         bool waits;
 
+        queue_refill(&manager->queue);
         queued = queue_length(&manager->queue);
         atomic_store(&scoreboard_head(&manager->board)->queued, queued > 0 ? 1 : 0);
 
@@ -232,7 +238,11 @@ static int watch_on_listener(sd_event_source *source, int fd, uint32_t events, v
 void watch_ready(void *userdata, int fd, int spool, uint64_t since_usec) {
         Manager *manager = userdata;
 
-        (void)queue_push_take_fds(&manager->queue, fd, spool, since_usec); /* or it was refused */
+        (void)queue_push_take_fds(&manager->queue,
+                                  fd,
+                                  spool,
+                                  since_usec,
+                                  watch_queue_max(manager)); /* or it was refused */
         atomic_store(&scoreboard_head(&manager->board)->queued, 1);
         if (!manager->awake || manager->armed || manager->state == MANAGER_STOPPING) {
                 manager->quiet_ticks = 0;
