@@ -28,6 +28,7 @@
 #include "util/clock.h"
 #include "util/fd.h"
 #include "util/log.h"
+#include "util/process.h"
 
 #define START_USEC        (120 * USEC_PER_SEC) /* preloading a large application takes a while */
 #define SOFT_NOFILE       1024 /* select(2) in PHP cannot go beyond (systemd.exec(5), LimitNOFILE=) */
@@ -366,9 +367,9 @@ void generation_on_death(Generation *generation, int status) {
         if (!expected) {
                 if (WIFSIGNALED(status))
                         manager_complain(manager,
-                                         "The template (generation %u) was killed by %s",
+                                         "The template (generation %u) was killed by SIG%s",
                                          generation->number,
-                                         strsignal(WTERMSIG(status)));
+                                         process_signal_name(WTERMSIG(status)));
                 else
                         manager_complain(
                                 manager,

@@ -187,7 +187,10 @@ void manager_bury_worker(Manager *manager, PoolWorker *worker, int status) {
         manager->n_cut += copy.n_refused;
 
         if (WIFSIGNALED(status))
-                (void)snprintf(what, sizeof(what), "was killed by %s", strsignal(WTERMSIG(status)));
+                (void)snprintf(what,
+                               sizeof(what),
+                               "was killed by SIG%s",
+                               process_signal_name(WTERMSIG(status)));
         else
                 (void)snprintf(what, sizeof(what), "ended with status %d", WEXITSTATUS(status));
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -36,6 +37,12 @@ int process_raise_nofile(uint64_t *ret) {
         if (ret)
                 *ret = limit.rlim_cur;
         return 0;
+}
+
+const char *process_signal_name(int signo) {
+        const char *name = sigabbrev_np(signo);
+
+        return name ? name : "RT";
 }
 
 uint64_t process_resident_bytes(void) {

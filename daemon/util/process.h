@@ -14,6 +14,9 @@ int pidfd_signal(int pidfd, int signo); /* pidfd_send_signal(2); -ESRCH: already
 /* Soft RLIMIT_NOFILE up to the hard one; *ret (may be NULL): the limit now. */
 int process_raise_nofile(uint64_t *ret);
 
+/* "KILL" for SIGKILL; "RT" for those without a name. */
+const char *process_signal_name(int signo);
+
 /* Memory this process has in RAM now (statm of proc(5)); 0 where /proc does not tell. */
 uint64_t process_resident_bytes(void);
 
