@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <sys/socket.h>
+#include "../fcgi/wire.h"
+#include "ipc/intake.h"
+#include "util/fd.h"
+
+static const IntakeLimits small = {
+        .n_params_max = 100,
+        .params_max = 8192,
+        .body_max = 1 << 20,
+        .chunk_size = 512,
+        .memory_max = 1024,
+};
+
+/* The body as it will be read: i * 3, so that a mix-up shows. */
+static void fill(uint8_t *data, size_t size) {
+        for (size_t i = 0; i < size; i++)
+                data[i] = (uint8_t)(i * 3 + i / 256);
+}
+
+/* A request whose body comes in records of @step bytes with padding, and with records of a foreign id between. */
+static void wire_whole(Buffer *wire, unsigned int id, size_t body_size, size_t step) {
+        uint8_t *body = malloc(body_size + 1);
+
+        fill(body, body_size);
+        wire_begin(wire, id, 1, 1);
+        wire_record(wire, 4, id, L("\x01\x01XY"));
+        wire_record_padded(wire, 4, id, "", 0, 8);
+        for (size_t i = 0; i < body_size; i += step) {
+                wire_record_padded(wire, 5, id, body + i, MIN2(step, body_size - i), i % 7);
+                if (i % 5 == 0)
+                        wire_record_padded(wire, 5, id + 1, L("foreign"), 1);
+        }
+        wire_record_padded(wire, 5, id, "", 0, 3);
+        free(body);
+}
+
+static void check_body(Intake *intake, size_t size) {
+        uint8_t *expected = malloc(size + 1), *data = malloc(size + 64);
+        IntakeCursor cursor = {};
+        size_t done = 0;
+        ssize_t n;
+
+        fill(expected, size);
+        while ((n = intake_read_body(intake, &cursor, data + done, 61)) > 0) {
+                done += (size_t)n;
+                test_true(done <= size);
+        }
+        test_int(n, 0);
+        test_bytes(data, done, expected, size);
+        test_int(intake->body_size, size);
+        test_string(pairs_get(&intake->server.params, "X", NULL), "Y");
+        free(expected);
+        free(data);
+}
+
+static int connect_intake(Intake *intake, const IntakeLimits *limits) {
+        int fds[2];
+
+        test_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+        intake_init(intake, limits);
+        intake_attach_take_fd(intake, fds[0], 1);
+        return fds[1];
+}
+
+static void send_bytes(int fd, const Buffer *wire, size_t from, size_t to) {
+        test_int(fd_write_all(fd, buffer_data(wire) + from, to - from), 0);
+}
+
+static void test_a_request_in_one_piece(void) {
+        Buffer wire = WIRE_NULL;
+        Intake intake;
+        int peer = connect_intake(&intake, &small);
+
+        wire_whole(&wire, 1, 100, 33);
+        send_bytes(peer, &wire, 0, buffer_size(&wire));
+        test_int(intake_read(&intake), 0);
+        check_body(&intake, 100);
+        test_true(!intake_has_more(&intake));
+        test_true(intake.fresh);
+        test_int(intake_next(&intake), 0);
+        test_true(!intake.fresh);
+        test_true(intake_is_quiet(&intake));
+        test_int(intake_read(&intake), INTAKE_E_WAIT);
+        close(peer);
+        test_int(intake_read(&intake), INTAKE_E_CLOSED);
+        intake_done(&intake);
+        buffer_done(&wire);
+}
+
+static void test_a_request_cut_at_every_byte(void) {
+        Buffer wire = WIRE_NULL;
+
+        wire_whole(&wire, 1, 700, 97);
+        for (size_t cut = 1; cut < buffer_size(&wire); cut++) {
+                Intake intake;
+                int peer = connect_intake(&intake, &small);
+
+                send_bytes(peer, &wire, 0, cut);
+                test_int(intake_read(&intake), INTAKE_E_WAIT);
+                test_true(!intake_is_quiet(&intake));
+                send_bytes(peer, &wire, cut, buffer_size(&wire));
+                test_int(intake_read(&intake), 0);
+                check_body(&intake, 700);
+                intake_done(&intake);
+                close(peer);
+        }
+        buffer_done(&wire);
+}
+
+/* From a worker to the manager and back, with every number of bytes read. */
+static void test_half_a_request_travels_at_every_byte(void) {
+        Buffer wire = WIRE_NULL;
+
+        wire_whole(&wire, 1, 300, 61);
+        for (size_t cut = 1; cut < buffer_size(&wire); cut++) {
+                Intake worker, manager, again;
+                int peer = connect_intake(&worker, &small), spool;
+
+                send_bytes(peer, &wire, 0, cut);
+                test_int(intake_read(&worker), INTAKE_E_WAIT);
+                test_int(intake_pack(&worker, &spool), 0);
+                intake_init(&manager, &small);
+                test_int(intake_attach_take_fds(&manager, dup(worker.fd), dup(spool), 5), 0);
+                intake_done(&worker);
+
+                test_int(intake_read(&manager), INTAKE_E_WAIT);
+                send_bytes(peer, &wire, cut, buffer_size(&wire));
+                test_int(intake_read(&manager), 0);
+                test_int(intake_pack(&manager, &spool), 0);
+                intake_init(&again, &small);
+                test_int(intake_attach_take_fds(&again, dup(manager.fd), dup(spool), 5), 0);
+                intake_done(&manager);
+
+                test_int(intake_read(&again), 0);
+                check_body(&again, 300);
+                intake_done(&again);
+                close(peer);
+        }
+        buffer_done(&wire);
+}
+
+static void test_pipelined_requests(size_t body_size) {
+        Buffer wire = WIRE_NULL;
+        Intake intake;
+        int peer = connect_intake(&intake, &small);
+
+        for (unsigned int i = 1; i <= 3; i++)
+                wire_whole(&wire, i, body_size, 100);
+        send_bytes(peer, &wire, 0, buffer_size(&wire));
+        for (unsigned int i = 1; i <= 3; i++) {
+                test_int(intake_read(&intake), 0);
+                test_int(intake.server.id, i);
+                check_body(&intake, body_size);
+                test_int(intake_next(&intake), 0);
+        }
+        test_true(intake_is_quiet(&intake));
+        test_int(intake_read(&intake), INTAKE_E_WAIT);
+        intake_done(&intake);
+        close(peer);
+        buffer_done(&wire);
+}
+
+static void test_pipelined_requests_stay_apart(void) {
+        test_pipelined_requests(0);
+        test_pipelined_requests(50);
+        test_pipelined_requests(900);
+        test_pipelined_requests(5000);
+}
+
+static void test_a_body_beyond_the_limit(void) {
+        IntakeLimits limits = small;
+        Buffer wire = WIRE_NULL;
+        Intake intake;
+        int peer;
+
+        limits.body_max = 4999;
+        peer = connect_intake(&intake, &limits);
+        wire_whole(&wire, 1, 5000, 1000);
+        send_bytes(peer, &wire, 0, buffer_size(&wire));
+        test_int(intake_read(&intake), INTAKE_E_TOO_LARGE);
+        intake_done(&intake);
+        close(peer);
+        buffer_done(&wire);
+}
+
+static void test_an_aborted_request_does_not_run_and_the_connection_stays(void) {
+        Buffer wire = WIRE_NULL;
+        uint8_t bytes[64];
+        Intake intake;
+        int peer = connect_intake(&intake, &small);
+
+        wire_begin(&wire, 1, 1, 1);
+        wire_record(&wire, 4, 1, L("\x01\x01XZ"));
+        wire_record(&wire, 4, 1, "", 0);
+        wire_record(&wire, 5, 1, L("part"));
+        wire_record(&wire, 2, 1, "", 0);
+        wire_whole(&wire, 2, 10, 10);
+        send_bytes(peer, &wire, 0, buffer_size(&wire));
+        test_int(intake_read(&intake), 0);
+        test_int(intake.server.id, 2);
+        check_body(&intake, 10);
+        test_int(read(peer, bytes, sizeof(bytes)), 16);
+        test_int(bytes[1], FCGI_END_REQUEST);
+        intake_done(&intake);
+        close(peer);
+        buffer_done(&wire);
+}
+
+static void test_an_end_in_the_middle_is_no_request(void) {
+        Buffer wire = WIRE_NULL;
+
+        wire_whole(&wire, 1, 20, 20);
+        for (size_t cut = 1; cut < buffer_size(&wire); cut++) {
+                Intake intake;
+                int peer = connect_intake(&intake, &small);
+
+                send_bytes(peer, &wire, 0, cut);
+                close(peer);
+                test_int(intake_read(&intake), INTAKE_E_BROKEN);
+                test_true(intake.error != NULL);
+                intake_done(&intake);
+        }
+        buffer_done(&wire);
+}
+
+static void test_a_file_that_shrinks_is_no_request(void) {
+        Buffer wire = WIRE_NULL;
+        int fds[2], spool = fd_open_spool(NULL);
+        Intake intake;
+
+        wire_whole(&wire, 1, 3000, 100);
+        test_int(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+        test_int(fd_write_all(spool, buffer_data(&wire), buffer_size(&wire)), 0);
+        intake_init(&intake, &small);
+        test_int(intake_attach_take_fds(&intake, fds[0], spool, 1), 0);
+        test_int(ftruncate(spool, 700), 0);
+        test_int(intake_read(&intake), -EIO);
+        intake_done(&intake);
+        close(fds[1]);
+        buffer_done(&wire);
+}
+
+int main(void) {
+        test_run(test_a_request_in_one_piece);
+        test_run(test_a_request_cut_at_every_byte);
+        test_run(test_half_a_request_travels_at_every_byte);
+        test_run(test_pipelined_requests_stay_apart);
+        test_run(test_a_body_beyond_the_limit);
+        test_run(test_an_aborted_request_does_not_run_and_the_connection_stays);
+        test_run(test_an_end_in_the_middle_is_no_request);
+        test_run(test_a_file_that_shrinks_is_no_request);
+        return 0;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool/scaler.h"
+#include "test.h"
+#include "util/clock.h"
+
+static const ScalerView quiet = { .now_usec = 1000, .max = 8, .spare = 1, .idle_usec = 60 * USEC_PER_SEC };
+
+static uint64_t start(ScalerView view) {
+        Scaler scaler = {};
+
+        return scaler_start(&scaler, &view);
+}
+
+static void test_spare_and_min_are_started_whoever_waits(void) {
+        ScalerView view = quiet;
+
+        test_int(start(view), 1);
+        view.n_workers = view.n_idle = 1;
+        test_int(start(view), 0);
+        view.min = 5;
+        test_int(start(view), 4);
+        view.spare = 3;
+        view.min = 0;
+        test_int(start(view), 2);
+        view.n_starting = 2;
+        view.n_workers = 3;
+        test_int(start(view), 0);
+        view.max = 3;
+        view.min = 3;
+        view.n_idle = view.n_starting = 0;
+        test_int(start(view), 0);
+}
+
+static void test_nothing_is_kept_where_nothing_is_asked_for(void) {
+        ScalerView view = quiet;
+
+        view.spare = 0;
+        test_int(start(view), 0);
+        view.n_waiting = 1;
+        test_true(start(view) >= 1);
+}
+
+static void test_pressure_doubles_up_to_max(void) {
+        ScalerView view = quiet;
+        Scaler scaler = {};
+        uint64_t steps = 0;
+
+        view.max = 100;
+        view.n_workers = 1;
+        view.n_waiting = 1;
+        while (view.n_workers < view.max) {
+                uint64_t n = scaler_start(&scaler, &view);
+
+                test_true(n > 0 && n <= view.max - view.n_workers);
+                view.n_workers += n;
+                test_true(++steps <= 7);
+        }
+        test_int(scaler_start(&scaler, &view), 0);
+}
+
+static void test_those_on_their_way_count(void) {
+        ScalerView view = quiet;
+
+        view.max = 100;
+        view.n_workers = view.n_starting = 50;
+        view.n_waiting = 20;
+        test_int(start(view), 0);
+        view.n_waiting = 60;
+        test_int(start(view), 10);
+}
+
+static void test_an_idle_worker_means_no_pressure(void) {
+        ScalerView view = quiet;
+
+        view.n_workers = 4;
+        view.n_idle = 1;
+        view.n_waiting = 9;
+        test_int(start(view), 0);
+}
+
+static void test_early_deaths_slow_down_and_success_ends_it(void) {
+        ScalerView view = quiet;
+        Scaler scaler = {};
+        uint64_t first, last = 0;
+
+        first = scaler_on_early_death(&scaler, view.now_usec);
+        test_true(first > 0);
+        test_int(scaler_start(&scaler, &view), 0);
+        view.now_usec += first;
+        view.min = 8;
+        test_int(scaler_start(&scaler, &view), 1);
+        for (int i = 0; i < 100; i++) {
+                uint64_t delay = scaler_on_early_death(&scaler, view.now_usec);
+
+                test_true(delay >= last);
+                last = delay;
+        }
+        test_int(last, 10 * USEC_PER_SEC);
+        scaler_on_success(&scaler);
+        test_int(scaler_start(&scaler, &view), 8);
+}
+
+static void test_the_long_idle_beyond_spare_and_min_go(void) {
+        ScalerView view = quiet;
+        Scaler scaler = {};
+
+        view.n_workers = view.n_idle = 6;
+        test_int(scaler_stop(&scaler, &view), 0);
+        view.n_idle_long = 6;
+        test_int(scaler_stop(&scaler, &view), 5);
+        view.min = 4;
+        test_int(scaler_stop(&scaler, &view), 2);
+        view.n_idle_long = 1;
+        test_int(scaler_stop(&scaler, &view), 1);
+        view.n_waiting = 1;
+        test_int(scaler_stop(&scaler, &view), 0);
+        view.n_waiting = view.min = view.spare = 0;
+        view.n_workers = view.n_idle = view.n_idle_long = 1;
+        test_int(scaler_stop(&scaler, &view), 1);
+}
+
+int main(void) {
+        test_run(test_spare_and_min_are_started_whoever_waits);
+        test_run(test_nothing_is_kept_where_nothing_is_asked_for);
+        test_run(test_pressure_doubles_up_to_max);
+        test_run(test_those_on_their_way_count);
+        test_run(test_an_idle_worker_means_no_pressure);
+        test_run(test_early_deaths_slow_down_and_success_ends_it);
+        test_run(test_the_long_idle_beyond_spare_and_min_go);
+        return 0;
+}
