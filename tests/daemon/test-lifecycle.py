@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: MIT
+"""Starts, deaths, reloads and ends of a pool by hand."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from engine import Connection, Engine, parameters, until  # noqa: E402
+from fcgi_client import Lost  # noqa: E402
+
+HELLO = '<?php echo "hello";'
+SLEEP = '<?php usleep((int) $_GET["ms"] * 1000); echo "slept";'
+
+
+class Load:
+    """Clients without keep-alive, as long as the block lasts; .lost are the requests without their answer."""
+
+    def __init__(self, pool, n=4):
+        self.pool, self.lost, self.served = pool, [], 0
+        self.ended = threading.Event()
+        self.threads = [threading.Thread(target=self.run) for _ in range(n)]
+
+    def run(self):
+        while not self.ended.is_set():
+            try:
+                body = self.pool.ask("hello.php", timeout=10).body
+                if body != b"hello":
+                    self.lost.append(body)
+                self.served += 1
+            except (Lost, OSError) as error:
+                self.lost.append(repr(error))
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+
+
+class LifecycleTest(unittest.TestCase):
+    config = "workers: { max = 4; min = 2; spare = 1; };"
+
+    def setUp(self):
+        self.pool = Engine(self.config)
+        self.addCleanup(self.pool.remove)
+        self.pool.write("hello.php", HELLO)
+        self.pool.write("sleep.php", SLEEP)
+        self.pool.start()
+        until("two workers", lambda: len(self.pool.workers()) >= 2)
+
+    def test_a_killed_worker_is_replaced(self):
+        victim = self.pool.workers()[0]
+        os.kill(victim, signal.SIGKILL)
+        until("a new worker", lambda: len(self.pool.workers()) >= 2 and victim not in self.pool.workers())
+        self.assertEqual(self.pool.ask("hello.php").body, b"hello")
+
+    def test_the_death_of_a_busy_worker_names_its_request(self):
+        results = []
+        thread = threading.Thread(target=lambda: results.append(self.lost_request()))
+        thread.start()
+        until("it runs", lambda: "sleep.php" in self.status())
+        for worker in self.pool.workers():
+            os.kill(worker, signal.SIGKILL)
+        thread.join()
+        self.assertEqual(results, ["lost"])
+        until("the log names it", lambda: "SIGKILL while it ran GET /sleep.php?ms=3000" in self.pool.log())
+        self.assertEqual(self.pool.ask("hello.php").body, b"hello")
+
+    def lost_request(self):
+        try:
+            self.pool.ask("sleep.php", "ms=3000")
+        except Lost:
+            return "lost"
+        return "answered"
+
+    def status(self):
+        result = subprocess.run(
+            [os.environ["PHP_POOLCTL"], "--config-dir", self.pool.directory, "--run-dir", self.pool.directory + "/rd",
+             "status", "test"], capture_output=True, text=True, check=False)
+        return result.stdout
+
+    def test_a_killed_template_costs_no_request(self):
+        with Load(self.pool) as load:
+            time.sleep(0.3)
+            for generation in (2, 3):
+                os.kill(self.pool.templates()[0], signal.SIGKILL)
+                until("a new generation", lambda g=generation: f"Generation {g} serves" in self.pool.log())
+            time.sleep(0.3)
+        self.assertEqual(load.lost, [])
+        self.assertGreater(load.served, 50)
+        until("one template is left", lambda: len(self.pool.templates()) == 1)
+
+    def test_a_killed_manager_leaves_nothing_behind(self):
+        below = self.pool.templates() + self.pool.workers()
+        connection = Connection(self.pool.socket)
+        self.addCleanup(connection.close)
+        connection.request(parameters(self.pool.root + "/hello.php"), keep=True)
+        os.kill(self.pool.manager, signal.SIGKILL)
+        self.pool.process.wait()
+        until("all others have gone", lambda: not any(os.path.exists(f"/proc/{pid}/exe") for pid in below))
+        self.pool.process = None
+
+    def test_reloads_lose_no_request(self):
+        first = set(self.pool.workers())
+        with Load(self.pool) as load:
+            for generation in (2, 3, 4):
+                os.kill(self.pool.manager, signal.SIGHUP)
+                until("the next generation", lambda g=generation: f"Generation {g} serves" in self.pool.log())
+        self.assertEqual(load.lost, [])
+        self.assertGreater(load.served, 50)
+        until("the old workers have gone", lambda: not first & set(self.pool.workers()))
+        until("one template is left", lambda: len(self.pool.templates()) == 1)
+
+    def test_a_reload_lets_the_running_request_end(self):
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(self.pool.ask("sleep.php", "ms=1000").body))
+        thread.start()
+        time.sleep(0.2)
+        os.kill(self.pool.manager, signal.SIGHUP)
+        thread.join()
+        self.assertEqual(answers, [b"slept"])
+
+    def test_a_kept_connection_outlives_a_reload(self):
+        connection = Connection(self.pool.socket)
+        self.addCleanup(connection.close)
+        for generation in (2, 3):
+            self.assertEqual(connection.request(parameters(self.pool.root + "/hello.php"), keep=True).body, b"hello")
+            os.kill(self.pool.manager, signal.SIGHUP)
+            until("the next generation", lambda g=generation: f"Generation {g} serves" in self.pool.log())
+        self.assertEqual(connection.request(parameters(self.pool.root + "/hello.php"), keep=True).body, b"hello")
+
+    def test_a_wrong_configuration_is_refused_and_the_old_one_serves(self):
+        before = set(self.pool.workers())
+        for config in ("workers: { max = 0; };", "nonsense = 1;", "workers: { max = 4096; "):
+            self.pool.configure(config)
+            size = len(self.pool.log())
+            os.kill(self.pool.manager, signal.SIGHUP)
+            until("file and line", lambda s=size: "test.conf:" in self.pool.log()[s:])
+            self.assertEqual(self.pool.ask("hello.php").body, b"hello")
+        self.pool.configure('php: { admin_values = [ "opcache.preload=/nonexistent.php" ]; };')
+        size = len(self.pool.log())
+        os.kill(self.pool.manager, signal.SIGHUP)
+        until("the template's end", lambda: "ended with status" in self.pool.log()[size:])
+        self.assertEqual(self.pool.ask("hello.php").body, b"hello")
+        self.assertTrue(before & set(self.pool.workers()), "the old workers are there")
+
+    def test_a_stop_lets_the_running_request_end(self):
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(self.pool.ask("sleep.php", "ms=1000").body))
+        thread.start()
+        time.sleep(0.2)
+        self.assertEqual(self.pool.stop(), 0)
+        thread.join()
+        self.assertEqual(answers, [b"slept"])
+
+    def test_idle_connections_do_not_hinder_a_stop(self):
+        kept = Connection(self.pool.socket)
+        silent = Connection(self.pool.socket)
+        self.addCleanup(kept.close)
+        self.addCleanup(silent.close)
+        kept.request(parameters(self.pool.root + "/hello.php"), keep=True)
+        begin = time.monotonic()
+        self.assertEqual(self.pool.stop(), 0)
+        self.assertLess(time.monotonic() - begin, 5)
+
+    def test_a_request_on_a_new_connection_at_the_stop_is_served(self):
+        connection = Connection(self.pool.socket)
+        self.addCleanup(connection.close)
+        time.sleep(0.1)  # it is accepted, and waits for its first byte
+        self.pool.process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        self.assertEqual(connection.request(parameters(self.pool.root + "/hello.php")).body, b"hello")
+        self.assertEqual(self.pool.process.wait(10), 0)
+        self.pool.process = None
+
+
+class DemandTest(unittest.TestCase):
+    def pool(self, config):
+        pool = Engine(config)
+        self.addCleanup(pool.remove)
+        pool.write("hello.php", HELLO)
+        pool.write("sleep.php", SLEEP)
+        pool.start()
+        return pool
+
+    def test_idle_workers_go_and_come_again(self):
+        pool = self.pool('workers: { max = 4; min = 0; spare = 0; idle_timeout = "1s"; };')
+        self.assertEqual(pool.ask("hello.php").body, b"hello")
+        until("no worker is left", lambda: not pool.workers())
+        for _ in range(3):
+            self.assertEqual(pool.ask("hello.php").body, b"hello")
+
+    def test_workers_retire_after_their_share(self):
+        pool = self.pool("workers: { max = 1; max_requests = 5; };")
+        first = pool.workers()
+        for _ in range(20):
+            self.assertEqual(pool.ask("hello.php").body, b"hello")
+        until("a new worker", lambda: pool.workers() and pool.workers() != first)
+
+    def test_an_idle_pool_ends_by_itself(self):
+        pool = self.pool('timeouts: { idle_exit = "10s"; };')
+        begin = time.monotonic()
+        self.assertEqual(pool.process.wait(20), 0)
+        self.assertGreater(time.monotonic() - begin, 8)
+        pool.process = None
+
+
+class CommandLine(unittest.TestCase):
+    def run_poold(self, *arguments):
+        return subprocess.run([os.environ["PHP_POOLD"], *arguments], capture_output=True, text=True, timeout=20,
+                              check=False)
+
+    def test_usage(self):
+        for arguments in ((), ("a", "b"), ("--unknown",)):
+            result = self.run_poold(*arguments)
+            self.assertEqual(result.returncode, 64, arguments)
+            self.assertIn("Usage:", result.stderr)
+        for argument in ("--help", "--version"):
+            self.assertEqual(self.run_poold(argument).returncode, 0)
+
+    def test_what_cannot_name_a_pool(self):
+        for name in ("pool", "pool-x", "a.b", "x" * 28, "../etc"):
+            result = self.run_poold(name)
+            self.assertEqual(result.returncode, 78, name)
+            self.assertIn("cannot be the name of a pool", result.stderr)
+
+    def test_without_sockets_it_says_how_to_try(self):
+        with tempfile.TemporaryDirectory() as directory:
+            os.mkdir(directory + "/conf.d")
+            with open(directory + "/conf.d/x.conf", "w", encoding="ascii") as f:
+                f.write('root = "/srv";')
+            result = self.run_poold("x", "--config-dir", directory)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("systemd-socket-activate", result.stderr)
+            self.assertEqual(self.run_poold("x", "--config-dir", directory, "--check").returncode, 0)
+            dump = self.run_poold("x", "--config-dir", directory, "--dump-config").stdout
+            self.assertIn("idle_timeout", dump)
+
+
+if __name__ == "__main__":
+    unittest.main()
