@@ -21,6 +21,7 @@ struct SapiContext {
         bool aborted;       /* the client is gone */
         uint64_t body_left; /* of the body, not read by PHP */
         char *script_name;  /* malloc'd replacements of parameters, or NULL */
+        char *script_filename;
         char *path_info;
         char *path_translated;
 };

@@ -17,6 +17,7 @@
 #include "sapi/internal.h"
 
 #include <errno.h>
+#include <ext/standard/url.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -196,6 +197,22 @@ static char *path_strip_proxy(char *path) {
         return path;
 }
 
+/*
+ * ProxyPassMatch of Apache leaves the path %-encoded, SetHandler does not. A
+ * file that is there under the name as it stands is the latter's. -EINVAL: a NUL
+ * came out.
+ */
+static int path_decode(char *path) {
+        struct stat st;
+        size_t size;
+
+        if (!strchr(path, '%') || (stat(path, &st) == 0 && S_ISREG(st.st_mode)))
+                return 0;
+
+        size = php_raw_url_decode(path, strlen(path));
+        return size == strlen(path) ? 0 : -EINVAL;
+}
+
 /* SCRIPT_NAME without the path info behind it; PATH_INFO; PATH_TRANSLATED. All or none. */
 static void path_set_info(SapiContext *context, const char *info) {
         const Pairs *params = context->request->params;
@@ -208,6 +225,14 @@ static void path_set_info(SapiContext *context, const char *info) {
                 context->script_name = strndup(name, name_size - info_size);
         if (root && asprintf(&context->path_translated, "%s%s", root, info) < 0)
                 context->path_translated = NULL;
+}
+
+/* What scripts see as SCRIPT_FILENAME: the file alone, links not followed, as under php-fpm. */
+static void path_set_filename(SapiContext *context, const char *path) {
+        const char *name = pairs_get(context->request->params, "SCRIPT_FILENAME", NULL);
+
+        if (!name || strcmp(name, path) != 0)
+                context->script_filename = strdup(path);
 }
 
 /* Walks back over '/' until a regular file stands there: "/a/b.php/c/d" is b.php with path info "/c/d". */
@@ -224,6 +249,8 @@ path_walk(SapiContext *context, char *path, char **ret_real, const char **ret_re
                         if (S_ISREG(st.st_mode)) {
                                 SapiPathOutcome outcome = path_resolve(path, &st, ret_real, ret_reason);
 
+                                if (outcome == SAPI_PATH_FOUND)
+                                        path_set_filename(context, path);
                                 *end = cut;
                                 if (outcome == SAPI_PATH_FOUND && cut != '\0')
                                         path_set_info(context, end);
@@ -262,7 +289,7 @@ path_walk(SapiContext *context, char *path, char **ret_real, const char **ret_re
 
 SapiPathOutcome embed_find_script(SapiContext *context, char **ret_script, const char **ret_reason) {
         const Pairs *params = context->request->params;
-        char buffer[PATH_MAX];
+        char buffer[PATH_MAX], *path;
         const char *name;
         size_t size;
 
@@ -283,5 +310,11 @@ SapiPathOutcome embed_find_script(SapiContext *context, char **ret_script, const
         }
 
         memcpy(buffer, name, size + 1);
-        return path_walk(context, path_strip_proxy(buffer), ret_script, ret_reason);
+        path = path_strip_proxy(buffer);
+        if (path != buffer && path_decode(path) < 0) {
+                *ret_reason = "SCRIPT_FILENAME has a NUL in it";
+                return SAPI_PATH_DENIED;
+        }
+
+        return path_walk(context, path, ret_script, ret_reason);
 }

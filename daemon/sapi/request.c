@@ -144,6 +144,7 @@ void sapi_run(SapiRequest *request) {
 
         SG(server_context) = NULL;
         free(context.script_name);
+        free(context.script_filename);
         free(context.path_info);
         free(context.path_translated);
 }

@@ -16,8 +16,8 @@ static const char *embed_replacement(const SapiContext *context, const char *nam
                 return context->path_info;
         if (strcmp(name, "PATH_TRANSLATED") == 0)
                 return context->path_translated;
-        if (strcmp(name, "SCRIPT_FILENAME") == 0 && context->path_info)
-                return SG(request_info).path_translated;
+        if (strcmp(name, "SCRIPT_FILENAME") == 0)
+                return context->script_filename;
         return NULL;
 }
 

@@ -230,9 +230,26 @@ class RequestTest(unittest.TestCase):
         self.assertEqual((server["SCRIPT_FILENAME"], server["SCRIPT_NAME"], server["PATH_INFO"], server["PHP_SELF"]),
                          (self.pool.root + "/vars.php", "/vars.php", "/a/b", "/vars.php/a/b"))
 
-    def test_apache_proxy_prefix(self):
-        seen = self.vars(extra={"SCRIPT_FILENAME": f"proxy:fcgi://localhost:9000{self.pool.root}/vars.php"})
-        self.assertEqual(seen["cwd"], self.pool.root)
+    def test_the_forms_of_apache(self):
+        script = self.pool.root + "/vars.php"
+        os.makedirs(self.pool.root + "/a b", exist_ok=True)
+        spaced = self.pool.write("a b/vars.php", SCRIPTS["vars.php"])
+        proxy = "proxy:fcgi://localhost:9000"
+        for given, name, info, expected in (
+            ((proxy + script, "/vars.php", None), "/vars.php", None, script),
+            ((proxy + script + "?q=1", "/vars.php", "/x y"), "/vars.php", "/x y", script),
+            ((proxy + script + "/foo/b%20r", "/vars.php/foo/b r", None), "/vars.php", "/foo/b r", script),
+            (("proxy:balancer://pool" + script + "/x", "/vars.php/x", None), "/vars.php", "/x", script),
+            ((proxy + self.pool.root + "/a%20b/vars.php", "/a b/vars.php", None), "/a b/vars.php", None, spaced),
+            ((proxy + spaced, "/a b/vars.php", "/i"), "/a b/vars.php", "/i", spaced),
+        ):
+            extra = {"SCRIPT_FILENAME": given[0], "SCRIPT_NAME": given[1]}
+            if given[2]:
+                extra["PATH_INFO"] = given[2]
+            server = self.vars(extra=extra)["server"]
+            self.assertEqual((server["SCRIPT_FILENAME"], server["SCRIPT_NAME"], server.get("PATH_INFO"), server["PHP_SELF"]),
+                             (expected, name, info, name + (info or "")), given)
+        self.assertEqual(self.pool.ask("x", extra={"SCRIPT_FILENAME": proxy + script + "%00.txt"}).status, 403)
 
     def test_what_may_not_run(self):
         outside = os.path.join(self.pool.directory, "outside.php")
