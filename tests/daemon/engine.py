@@ -84,14 +84,20 @@ class Engine:
                     "--worker", os.environ["PHP_POOL_WORKER"]]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
-        until("the socket is there", lambda: os.path.exists(self.socket))
-        probe = Connection(self.socket)  # systemd-socket-activate waits for one
+        probe = until("the socket listens", self.connect)  # systemd-socket-activate waits for a first connection
         try:
             until("the pool serves", lambda: "Generation 1 serves" in self.log() or self.process.poll() is not None)
         finally:
             probe.close()
         if self.process.poll() is not None:
             raise AssertionError("php-poold ended: " + self.log())
+
+    def connect(self):
+        """A connection, or None while the socket is not there, or bound and not listening yet."""
+        try:
+            return Connection(self.socket)
+        except OSError:
+            return None
 
     def stop(self, seconds=15):
         """SIGTERM; gives the exit status."""
