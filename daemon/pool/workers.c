@@ -27,21 +27,18 @@
 #define MESSAGE_ID_WORKER_DIED "MESSAGE_ID=5f6b7c2b0a3c4a0f9d1e8a7c6b5d4e3f"
 #define MESSAGE_ID_TIMEOUT     "MESSAGE_ID=c0a1f2e3d4b5467889aabbccddeeff01"
 
-static int pool_worker_on_message(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-        PoolWorker *worker = userdata;
+#define LAST_MESSAGES_MAX 1024 /* net.core.wmem_default holds about a quarter of that */
+
+/* One message. Positive: there may be more; -EAGAIN: not now; else never again. */
+static ssize_t pool_worker_receive(PoolWorker *worker) {
         int fds[2] = { -EBADF, -EBADF };
         size_t n_fds = ELEMENTSOF(fds);
         WorkerMessage message;
         ssize_t n;
 
-        n = fd_recv_message(fd, &message, sizeof(message), fds, &n_fds);
-        if (n == -EAGAIN)
-                return 0;
-        if (n == 0 || (n < 0 && n != -EMSGSIZE)) {
-                /* it is on its way out; its death will be reported */
-                worker->source = sd_event_source_disable_unref(worker->source);
-                return 0;
-        }
+        n = fd_recv_message(worker->channel, &message, sizeof(message), fds, &n_fds);
+        if (n == 0 || (n < 0 && n != -EMSGSIZE))
+                return n;
 
         if (n == sizeof(message) && message.type == WORKER_PARK_KEPT && n_fds == 1)
                 parking_add_kept_take_fd(&worker->manager->parking, fds[0]);
@@ -50,7 +47,22 @@ static int pool_worker_on_message(sd_event_source *source, int fd, uint32_t even
         else if (n != -EMSGSIZE)
                 for (size_t i = 0; i < n_fds; i++)
                         fd_close(fds[i]);
+        return 1;
+}
+
+static int pool_worker_on_message(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        PoolWorker *worker = userdata;
+        ssize_t n = pool_worker_receive(worker);
+
+        if (n <= 0 && n != -EAGAIN) /* it is on its way out; its death will be reported */
+                worker->source = sd_event_source_disable_unref(worker->source);
         return 0;
+}
+
+/* What it handed over before it died is not lost with it. A child that its PHP left behind can go on sending. */
+static void pool_worker_receive_last(PoolWorker *worker) {
+        for (int i = 0; i < LAST_MESSAGES_MAX && pool_worker_receive(worker) > 0; i++)
+                ;
 }
 
 /* Low numbers are used again: the scoreboard touches no more memory than the pool has workers. */
@@ -216,6 +228,7 @@ void manager_bury_worker(Manager *manager, PoolWorker *worker, int status) {
                 }
         }
 
+        pool_worker_receive_last(worker);
         pool_worker_free(worker);
         manager_advance(manager);
         watch_look(manager);

@@ -89,6 +89,20 @@ class LifecycleTest(unittest.TestCase):
              "status", "test"], capture_output=True, text=True, check=False)
         return result.stdout
 
+    def test_what_a_dead_worker_had_handed_over_is_served(self):
+        os.kill(self.pool.manager, signal.SIGSTOP)
+        try:
+            connections = [Connection(self.pool.socket) for _ in range(12)]
+            time.sleep(0.2)  # the workers accept them, and give them to a manager that does not look
+            for worker in self.pool.workers():
+                os.kill(worker, signal.SIGKILL)
+            time.sleep(0.1)
+        finally:
+            os.kill(self.pool.manager, signal.SIGCONT)
+        for connection in connections:
+            self.addCleanup(connection.close)
+            self.assertEqual(connection.request(parameters(self.pool.root + "/hello.php")).body, b"hello")
+
     def test_a_killed_template_costs_no_request(self):
         with Load(self.pool) as load:
             time.sleep(0.3)
