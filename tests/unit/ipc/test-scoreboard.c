@@ -78,6 +78,42 @@ static void test_whatever_a_worker_writes_is_read_as_text_and_numbers(void) {
         scoreboard_done(&board);
 }
 
+static void test_strings_without_end_are_ended(void) {
+        ScoreboardSlot *slot;
+        ScoreboardCopy copy;
+        Scoreboard board;
+
+        test_int(scoreboard_create(&board, 1), 0);
+        slot = scoreboard_slot(&board, 0);
+        memset(slot->id, 'i', sizeof(slot->id));
+        memset(slot->method, 'm', sizeof(slot->method));
+        memset(slot->uri, 'u', sizeof(slot->uri));
+        memset(slot->script, '\n', sizeof(slot->script));
+        scoreboard_copy(&board, 0, &copy);
+        test_int(strlen(copy.id), sizeof(copy.id) - 1);
+        test_int(strspn(copy.method, "m"), sizeof(copy.method) - 1);
+        test_int(strspn(copy.uri, "u"), sizeof(copy.uri) - 1);
+        test_int(strspn(copy.script, "?"), sizeof(copy.script) - 1);
+        scoreboard_done(&board);
+}
+
+static void test_a_worker_that_is_always_writing_has_no_names_but_numbers(void) {
+        ScoreboardCopy copy;
+        Scoreboard board;
+
+        test_int(scoreboard_create(&board, 1), 0);
+        scoreboard_describe(scoreboard_slot(&board, 0), "id", "GET", "/uri", "/script");
+        atomic_store(&scoreboard_slot(&board, 0)->n_requests, 7);
+        atomic_fetch_add(&scoreboard_slot(&board, 0)->text_sequence, 1);
+        scoreboard_copy(&board, 0, &copy);
+        test_string(copy.id, "");
+        test_string(copy.method, "");
+        test_string(copy.uri, "");
+        test_string(copy.script, "");
+        test_int(copy.n_requests, 7);
+        scoreboard_done(&board);
+}
+
 static void test_it_cannot_be_resized(void) {
         Scoreboard board;
 
@@ -103,6 +139,8 @@ int main(void) {
         test_run(test_a_second_process_sees_the_same);
         test_run(test_long_text_is_cut);
         test_run(test_whatever_a_worker_writes_is_read_as_text_and_numbers);
+        test_run(test_strings_without_end_are_ended);
+        test_run(test_a_worker_that_is_always_writing_has_no_names_but_numbers);
         test_run(test_it_cannot_be_resized);
         test_run(test_sizes_are_checked);
         return 0;

@@ -178,6 +178,85 @@ static void test_a_head_that_is_late_is_cut(void) {
         place_done(&place);
 }
 
+/* A request whose head is whole and whose body has begun. */
+static int add_body(Place *place) {
+        static const uint8_t part[] = { 1, 5, 0, 1, 0, 2, 0, 0, 'a', 'b' };
+        int fd, client = connection(&fd);
+
+        say(client, request, sizeof(request) - 8);
+        say(client, part, sizeof(part));
+        parking_add_partial_take_fds(&place->parking, fd, -EBADF, clock_now_usec());
+        return client;
+}
+
+static void test_a_body_that_stops_is_cut(void) {
+        Place place;
+        int client;
+
+        place_init(&place);
+        place.config.head_usec = USEC_PER_SEC; /* is over, and does not count any more */
+        client = add_body(&place);
+        parking_expire(&place.parking, clock_now_usec() + 9 * USEC_PER_SEC);
+        test_int(place.parking.n_partial, 1);
+        parking_expire(&place.parking, clock_now_usec() + 10 * USEC_PER_SEC + USEC_PER_MSEC);
+        test_int(place.parking.n_partial, 0);
+        test_int(place.parking.n_cut, 1);
+        check_closed(client);
+        place_done(&place);
+}
+
+static void test_a_body_that_trickles_is_cut_in_the_end(void) {
+        static const uint8_t byte[] = { 1, 5, 0, 1, 0, 1, 0, 0, 'c' };
+        uint64_t long_ago = clock_now_usec() - 60 * USEC_PER_SEC;
+        int client, fd;
+        Place place;
+
+        place_init(&place);
+        client = connection(&fd);
+        say(client, request, sizeof(request) - 8);
+        parking_add_partial_take_fds(&place.parking, fd, -EBADF, long_ago);
+        say(client, byte, sizeof(byte));
+        test_true(sd_event_run(place.event, USEC_PER_SEC) > 0);
+        parking_expire(&place.parking, clock_now_usec());
+        test_int(place.parking.n_partial, 0);
+        check_closed(client);
+        place_done(&place);
+}
+
+static void test_a_start_in_the_future_is_not_believed(void) {
+        int client, fd;
+        Place place;
+
+        place_init(&place);
+        client = connection(&fd);
+        say(client, request, 20);
+        parking_add_partial_take_fds(&place.parking, fd, -EBADF, UINT64_MAX);
+        parking_expire(&place.parking, clock_now_usec());
+        test_int(place.parking.n_partial, 1);
+        parking_expire(&place.parking, clock_now_usec() + 11 * USEC_PER_SEC);
+        test_int(place.parking.n_partial, 0);
+        fd_close(client);
+        place_done(&place);
+}
+
+static void test_half_a_request_outlives_the_kept_when_room_is_made(void) {
+        int kept[2], client, fd;
+        Place place;
+
+        place_init(&place);
+        client = connection(&fd);
+        say(client, request, 20);
+        parking_add_partial_take_fds(&place.parking, fd, -EBADF, clock_now_usec());
+        kept[0] = add_kept(&place);
+        kept[1] = add_kept(&place);
+        test_int(place.parking.n_partial, 1);
+        test_int(place.parking.n_kept, 1);
+        check_closed(kept[0]);
+        fd_close(kept[1]);
+        fd_close(client);
+        place_done(&place);
+}
+
 static void test_closing_serves_what_was_sent_and_refuses_the_rest(void) {
         uint8_t bytes[64];
         int spoke, silent;
@@ -207,6 +286,10 @@ int main(void) {
         test_run(test_the_longest_silent_makes_room);
         test_run(test_a_partial_request_is_ready_with_all_its_bytes_once_whole);
         test_run(test_a_head_that_is_late_is_cut);
+        test_run(test_a_body_that_stops_is_cut);
+        test_run(test_a_body_that_trickles_is_cut_in_the_end);
+        test_run(test_a_start_in_the_future_is_not_believed);
+        test_run(test_half_a_request_outlives_the_kept_when_room_is_made);
         test_run(test_closing_serves_what_was_sent_and_refuses_the_rest);
         return 0;
 }

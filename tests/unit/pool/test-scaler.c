@@ -119,6 +119,40 @@ static void test_the_long_idle_beyond_spare_and_min_go(void) {
         test_int(scaler_stop(&scaler, &view), 1);
 }
 
+static void test_a_smaller_max_starts_none_and_stops_the_idle_at_once(void) {
+        ScalerView view = quiet;
+        Scaler scaler = {};
+
+        view.max = 4;
+        view.n_workers = 10;
+        view.min = view.spare = 4;
+        test_int(scaler_start(&scaler, &view), 0);
+        test_int(scaler_stop(&scaler, &view), 0);
+        view.n_idle = 3;
+        test_int(scaler_stop(&scaler, &view), 3);
+        view.n_idle = 9;
+        test_int(scaler_stop(&scaler, &view), 6);
+        view.n_idle = 0;
+        view.n_waiting = 50;
+        test_int(scaler_start(&scaler, &view), 0);
+        test_int(scaler_stop(&scaler, &view), 0);
+}
+
+static void test_the_burst_begins_anew_once_the_pressure_is_gone(void) {
+        ScalerView view = quiet;
+        Scaler scaler = {};
+        uint64_t first;
+
+        view.max = 100;
+        view.n_workers = view.n_waiting = 1;
+        first = scaler_start(&scaler, &view);
+        test_true(scaler_start(&scaler, &view) > first);
+        view.n_idle = 1;
+        test_int(scaler_start(&scaler, &view), 0);
+        view.n_idle = 0;
+        test_int(scaler_start(&scaler, &view), first);
+}
+
 int main(void) {
         test_run(test_spare_and_min_are_started_whoever_waits);
         test_run(test_nothing_is_kept_where_nothing_is_asked_for);
@@ -127,5 +161,7 @@ int main(void) {
         test_run(test_an_idle_worker_means_no_pressure);
         test_run(test_early_deaths_slow_down_and_success_ends_it);
         test_run(test_the_long_idle_beyond_spare_and_min_go);
+        test_run(test_a_smaller_max_starts_none_and_stops_the_idle_at_once);
+        test_run(test_the_burst_begins_anew_once_the_pressure_is_gone);
         return 0;
 }

@@ -82,7 +82,8 @@ static void answer_with(size_t size, size_t step, bool flush) {
 }
 
 static void test_records_are_well_formed_at_every_size(void) {
-        static const size_t sizes[] = { 0, 1, 8, 65527, 65528, 65529, 65535, 65536, 131056, 131057, 700000 };
+        static const size_t sizes[] = { 0,     1,     8,      65527,  65528,  65529,
+                                        65535, 65536, 131056, 131057, 200000, 700000 };
 
         for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
                 answer_with(sizes[i], sizes[i] + 1, false);
