@@ -39,6 +39,7 @@ static void intake_reset(Intake *intake) {
         intake->spool = fd_close(intake->spool);
         intake->spool_size = 0;
         intake->decoded = 0;
+        intake->answered = 0;
         intake->body_offset = 0;
         intake->body_size = 0;
         intake->error = NULL;
@@ -71,6 +72,12 @@ int intake_attach_take_fds(Intake *intake, int fd, int spool, uint64_t since_use
         intake_attach_take_fd(intake, fd, since_usec);
         intake->spool = spool;
         intake->spool_size = (uint64_t)st.st_size;
+        if (spool >= 0) {
+                off_t answered = lseek(spool, 0, SEEK_CUR);
+
+                intake->answered = answered > 0 ? (uint64_t)answered : 0;
+                (void)lseek(spool, 0, SEEK_END); /* where writing goes on; cannot fail for a regular file */
+        }
         return 0;
 }
 
@@ -91,7 +98,12 @@ static int intake_fail(Intake *intake, const char *error) {
 }
 
 static int intake_send(Intake *intake, const uint8_t *data, size_t size) {
-        ssize_t n = send(intake->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t n;
+
+        if (intake->decoded <= intake->answered)
+                return 0; /* by whoever read these bytes first */
+
+        n = send(intake->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 
         if (n == (ssize_t)size)
                 return 0;
@@ -173,6 +185,15 @@ static ssize_t intake_undecoded(Intake *intake, const uint8_t **ret) {
         return n;
 }
 
+/* Between two requests nothing of what was read concerns the next one: management records, strays. */
+static void intake_forget_idle(Intake *intake) {
+        if (intake->server.state != FCGI_SERVER_IDLE || intake->spool >= 0 || intake->decoded == 0)
+                return;
+
+        buffer_consume(&intake->raw, (size_t)intake->decoded);
+        intake->decoded = 0;
+}
+
 /* Decodes all that is there. INTAKE_E_WAIT: more bytes are needed. */
 static int intake_decode(Intake *intake) {
         for (;;) {
@@ -203,6 +224,7 @@ static int intake_decode(Intake *intake) {
                                 return r;
                         if (event.type == FCGI_EVENT_ABORT)
                                 break; /* intake_next() has moved the bytes */
+                        intake_forget_idle(intake);
                 }
         }
 }
@@ -289,101 +311,58 @@ bool intake_has_more(const Intake *intake) {
         return (intake->spool < 0 ? buffer_size(&intake->raw) : intake->spool_size) > intake->decoded;
 }
 
-int intake_next(Intake *intake) {
-        int r = 0;
+/* What lies behind the request in its file becomes the start of the next one, in a new file if it is much. */
+static int intake_keep_rest(Intake *intake) {
+        _cleanup_(fd_closep) int rest = -EBADF;
+        uint64_t size = intake->spool_size - intake->decoded;
+        off_t from = (off_t)intake->decoded;
+        uint8_t *data;
+        int r;
 
-        if (intake->spool < 0)
-                buffer_consume(&intake->raw, (size_t)intake->decoded);
-        else {
-                /* what came behind the request is less than a chunk: decoding stops at its end */
-                size_t rest = (size_t)(intake->spool_size - intake->decoded);
-                uint8_t *data;
-
-                if (rest > 0) {
-                        r = buffer_reserve(&intake->raw, rest, &data);
-                        if (r < 0)
-                                return r;
-                        if (pread(intake->spool, data, rest, (off_t)intake->decoded) != (ssize_t)rest)
-                                return -EIO;
-                        buffer_commit(&intake->raw, rest);
-                }
-        }
-
-        intake_reset(intake);
-        intake->fresh = false;
-        fcgi_server_next(&intake->server);
-        return 0;
-}
-
-/* Copies raw bytes of the request from @offset on. */
-static int intake_copy(Intake *intake, uint64_t offset, void *data, size_t size) {
-        if (offset + size > intake->decoded)
-                return -EIO; /* beyond what the decoder has found valid */
-
-        if (intake->spool < 0) {
-                memcpy(data, buffer_data(&intake->raw) + offset, size);
+        if (buffer_reserve(&intake->raw, size, &data) >= 0) {
+                if (pread(intake->spool, data, size, from) != (ssize_t)size)
+                        return -EIO;
+                buffer_commit(&intake->raw, size);
+                intake_reset(intake);
                 return 0;
         }
 
-        return pread(intake->spool, data, size, (off_t)offset) == (ssize_t)size ? 0 : -EIO;
-}
+        rest = fd_open_spool(intake->limits.spool_directory);
+        if (rest < 0)
+                return rest;
+        while (from < (off_t)intake->spool_size) {
+                ssize_t n = pread(intake->spool, intake->scratch, intake->limits.chunk_size, from);
 
-/* Moves the cursor to the next STDIN record of this request that has content. */
-static int intake_next_record(Intake *intake, IntakeCursor *cursor) {
-        while (cursor->content_left == 0 && !cursor->ended) {
-                uint8_t header[FCGI_HEADER_SIZE];
-                FcgiRecord record;
-                int r;
-
-                cursor->offset += cursor->padding_left;
-                cursor->padding_left = 0;
-
-                r = intake_copy(intake, cursor->offset, header, sizeof(header));
+                if (n <= 0)
+                        return n < 0 ? -errno : -EIO;
+                r = fd_write_all(rest, intake->scratch, (size_t)n);
                 if (r < 0)
                         return r;
-                fcgi_record_decode(&record, header);
-                cursor->offset += sizeof(header);
-
-                if (record.type == FCGI_STDIN && record.id == intake->server.id) {
-                        cursor->content_left = record.content_size;
-                        cursor->padding_left = record.padding_size;
-                        cursor->ended = record.content_size == 0;
-                } else
-                        cursor->offset += (uint64_t)record.content_size + record.padding_size;
+                from += n;
         }
 
+        intake_reset(intake);
+        intake->spool = TAKE_FD(rest);
+        intake->spool_size = size;
         return 0;
 }
 
-ssize_t intake_read_body(Intake *intake, IntakeCursor *cursor, void *data, size_t size) {
-        uint8_t *to = data;
-        size_t done = 0;
+int intake_next(Intake *intake) {
         int r;
 
-        if (!cursor->started) {
-                cursor->started = true;
-                cursor->offset = intake->body_offset;
-        }
-
-        while (done < size) {
-                size_t n;
-
-                r = intake_next_record(intake, cursor);
+        if (intake->spool >= 0 && intake->spool_size > intake->decoded) {
+                r = intake_keep_rest(intake); /* the file was decoded through scratch, so that is there */
                 if (r < 0)
                         return r;
-                if (cursor->ended)
-                        break;
-
-                n = MIN2(size - done, cursor->content_left);
-                r = intake_copy(intake, cursor->offset, to + done, n);
-                if (r < 0)
-                        return r;
-                cursor->offset += n;
-                cursor->content_left -= (uint32_t)n;
-                done += n;
+        } else {
+                if (intake->spool < 0)
+                        buffer_consume(&intake->raw, (size_t)intake->decoded);
+                intake_reset(intake);
         }
 
-        return (ssize_t)done;
+        intake->fresh = false;
+        fcgi_server_next(&intake->server);
+        return 0;
 }
 
 int intake_pack(Intake *intake, int *ret_spool) {
@@ -394,6 +373,10 @@ int intake_pack(Intake *intake, int *ret_spool) {
                 if (r < 0)
                         return r;
         }
+
+        /* the file's own position travels with it, and says up to where replies have been sent */
+        if (intake->spool >= 0 && lseek(intake->spool, (off_t)intake->decoded, SEEK_SET) < 0)
+                return -errno;
 
         *ret_spool = intake->spool;
         return 0;

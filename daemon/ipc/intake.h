@@ -52,6 +52,7 @@ struct Intake {
         int spool;
         uint64_t spool_size;
         uint64_t decoded;
+        uint64_t answered; /* replies up to here were sent by whoever had it before */
         uint64_t body_offset;
         uint8_t *scratch; /* chunk_size bytes, for file mode; owned */
 };

@@ -23,10 +23,11 @@
 #include "util/fd.h"
 #include "util/log.h"
 
-#define CHUNK_SIZE    16384U
-#define PARAMS_MAX    1000U
-#define CLOSING_USEC  USEC_PER_SEC
-#define BODY_RATE_MIN 512U /* bytes a second, over the whole body, beyond limits.body_time */
+#define CHUNK_SIZE        16384U
+#define PARAMS_MAX        1000U
+#define CLOSING_HEAD_USEC USEC_PER_SEC       /* silence allowed at the stop: in a head */
+#define CLOSING_BODY_USEC (5 * USEC_PER_SEC) /* in a body */
+#define BODY_RATE_MIN     512U /* bytes a second, over the whole body, beyond limits.body_time */
 
 typedef struct Parked Parked;
 
@@ -259,18 +260,18 @@ void parking_add_partial_take_fds(Parking *parking, int fd, int spool, uint64_t 
 }
 
 static bool parked_is_late(const Parked *parked, const PoolConfig *config, uint64_t now) {
-        uint64_t head = config->head_usec, body = config->body_usec;
+        bool in_body = parked->intake.server.state == FCGI_SERVER_BODY;
+        uint64_t silent = now - MIN2(parked->progress_usec, now), age = now - MIN2(parked->since_usec, now);
 
-        /* at the stop a new connection that says nothing is not waited for */
-        if (parked->parking->closing && intake_is_quiet(&parked->intake))
-                return now - parked->progress_usec > CLOSING_USEC;
+        /* at the stop a front end that has stalled is not waited for; one that goes on has timeouts.stop */
+        if (parked->parking->closing)
+                return silent > (in_body ? CLOSING_BODY_USEC : CLOSING_HEAD_USEC);
+        if (!in_body)
+                return age > config->head_usec;
 
-        if (parked->intake.server.state != FCGI_SERVER_BODY)
-                return now - parked->since_usec > head;
-
-        return now - parked->progress_usec > body ||
-               now - parked->since_usec >
-                       head + body + parked->intake.body_size * USEC_PER_SEC / BODY_RATE_MIN;
+        return silent > config->body_usec ||
+               age > config->head_usec + config->body_usec +
+                               parked->intake.body_size * USEC_PER_SEC / BODY_RATE_MIN;
 }
 
 void parking_expire(Parking *parking, uint64_t now_usec) {

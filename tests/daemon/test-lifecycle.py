@@ -187,6 +187,15 @@ class LifecycleTest(unittest.TestCase):
         self.assertEqual(self.pool.stop(), 0)
         self.assertLess(time.monotonic() - begin, 5)
 
+    def test_half_a_head_does_not_hinder_a_stop(self):
+        half = Connection(self.pool.socket)
+        self.addCleanup(half.close)
+        half.socket.sendall(b"\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01")
+        time.sleep(0.1)
+        begin = time.monotonic()
+        self.assertEqual(self.pool.stop(), 0)
+        self.assertLess(time.monotonic() - begin, 6)
+
     def test_a_request_on_a_new_connection_at_the_stop_is_served(self):
         connection = Connection(self.pool.socket)
         self.addCleanup(connection.close)

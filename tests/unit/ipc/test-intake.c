@@ -242,6 +242,102 @@ static void test_a_file_that_shrinks_is_no_request(void) {
         buffer_done(&wire);
 }
 
+/* Gives it to another process, as worker and manager do. */
+static void travel(Intake *from, Intake *to) {
+        int spool;
+
+        test_int(intake_pack(from, &spool), 0);
+        intake_init(to, &small);
+        test_int(intake_attach_take_fds(to, dup(from->fd), spool >= 0 ? dup(spool) : -EBADF, 1), 0);
+        intake_done(from);
+}
+
+static size_t received(int fd) {
+        uint8_t bytes[4096];
+        ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+        return n > 0 ? (size_t)n : 0;
+}
+
+static void test_a_reply_is_sent_once_however_often_the_request_travels(void) {
+        Intake first, second, third;
+        Buffer wire = WIRE_NULL;
+        int peer = connect_intake(&first, &small);
+
+        wire_begin(&wire, 1, 1, 1);
+        wire_begin(&wire, 2, 1, 1); /* gets CANT_MPX_CONN */
+        send_bytes(peer, &wire, 0, buffer_size(&wire));
+        test_int(intake_read(&first), INTAKE_E_WAIT);
+        test_int(received(peer), FCGI_END_SIZE);
+        travel(&first, &second);
+        test_int(intake_read(&second), INTAKE_E_WAIT);
+        test_int(received(peer), 0);
+
+        buffer_clear(&wire);
+        wire_begin(&wire, 3, 1, 1); /* and this one, from the second */
+        wire_record(&wire, 4, 1, L("\x01\x01XY"));
+        wire_record(&wire, 4, 1, "", 0);
+        wire_record(&wire, 5, 1, "", 0);
+        send_bytes(peer, &wire, 0, buffer_size(&wire));
+        test_int(intake_read(&second), 0);
+        test_int(received(peer), FCGI_END_SIZE);
+        travel(&second, &third);
+        test_int(intake_read(&third), 0);
+        test_int(received(peer), 0);
+        check_body(&third, 0);
+        intake_done(&third);
+        close(peer);
+        buffer_done(&wire);
+}
+
+static void test_what_concerns_no_request_is_forgotten(void) {
+        Buffer wire = WIRE_NULL;
+        Intake intake;
+        int peer = connect_intake(&intake, &small);
+
+        wire_record(&wire, 77, 0, L("?"));
+        wire_record(&wire, 2, 9, "", 0);
+        wire_begin(&wire, 1, 9, 1);
+        send_bytes(peer, &wire, 0, buffer_size(&wire));
+        test_int(intake_read(&intake), INTAKE_E_WAIT);
+        test_true(intake_is_quiet(&intake));
+        test_int(received(peer), FCGI_UNKNOWN_TYPE_SIZE + FCGI_END_SIZE);
+        intake_done(&intake);
+        close(peer);
+        buffer_done(&wire);
+}
+
+static void test_much_may_stand_behind_an_abort_in_a_file(void) {
+        static uint8_t body[3000];
+        Intake first, second;
+        Buffer wire = WIRE_NULL;
+        int peer = connect_intake(&first, &small);
+
+        wire_begin(&wire, 1, 1, 1);
+        wire_record(&wire, 4, 1, L("\x01\x01XZ"));
+        wire_record(&wire, 4, 1, "", 0);
+        wire_record(&wire, 5, 1, body, sizeof(body));
+        send_bytes(peer, &wire, 0, buffer_size(&wire));
+        test_int(intake_read(&first), INTAKE_E_WAIT);
+
+        buffer_clear(&wire);
+        wire_record(&wire, 2, 1, "", 0);
+        for (unsigned int i = 2; i < 6; i++)
+                wire_whole(&wire, i, 2500, 400);
+        test_int(fd_write_all(first.spool, buffer_data(&wire), buffer_size(&wire)), 0);
+        travel(&first, &second);
+        for (unsigned int i = 2; i < 6; i++) {
+                test_int(intake_read(&second), 0);
+                test_int(second.server.id, i);
+                check_body(&second, 2500);
+                test_int(intake_next(&second), 0);
+        }
+        test_true(intake_is_quiet(&second));
+        intake_done(&second);
+        close(peer);
+        buffer_done(&wire);
+}
+
 int main(void) {
         test_run(test_a_request_in_one_piece);
         test_run(test_a_request_cut_at_every_byte);
@@ -251,5 +347,8 @@ int main(void) {
         test_run(test_an_aborted_request_does_not_run_and_the_connection_stays);
         test_run(test_an_end_in_the_middle_is_no_request);
         test_run(test_a_file_that_shrinks_is_no_request);
+        test_run(test_a_reply_is_sent_once_however_often_the_request_travels);
+        test_run(test_what_concerns_no_request_is_forgotten);
+        test_run(test_much_may_stand_behind_an_abort_in_a_file);
         return 0;
 }
