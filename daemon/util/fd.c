@@ -114,11 +114,13 @@ ssize_t fd_recv_message(int fd, void *data, size_t size, int *fds, size_t *n_fds
                 return -errno;
 
         n_taken = fd_take_rights(&message, fds, n_max);
-        if (message.msg_flags & MSG_TRUNC) {
-                for (size_t i = 0; i < n_taken; i++)
-                        fds[i] = fd_close(fds[i]);
+        if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+                while (n_taken > 0) {
+                        n_taken--;
+                        fds[n_taken] = fd_close(fds[n_taken]);
+                }
+        if (message.msg_flags & MSG_TRUNC)
                 return -EMSGSIZE;
-        }
 
         if (n_fds)
                 *n_fds = n_taken;
@@ -134,6 +136,24 @@ int fd_open_spool(const char *directory) {
                 fd = memfd_create("php-pool-spool", MFD_CLOEXEC);
 
         return fd < 0 ? -errno : fd;
+}
+
+ssize_t fd_recv(int fd, void *data, size_t size) {
+        ssize_t n;
+
+        do
+                n = recv(fd, data, size, 0);
+        while (n < 0 && errno == EINTR);
+        return n < 0 ? -errno : n;
+}
+
+ssize_t fd_send(int fd, const void *data, size_t size, int flags) {
+        ssize_t n;
+
+        do
+                n = send(fd, data, size, flags | MSG_NOSIGNAL);
+        while (n < 0 && errno == EINTR);
+        return n < 0 ? -errno : n;
 }
 
 int fd_write_all(int fd, const void *data, size_t size) {

@@ -31,7 +31,9 @@ int fd_set_cloexec(int fd, bool cloexec);
  * fd_recv_message: the size of the message, 0 at the end of the stream, or
  *   -errno; -EMSGSIZE: the message did not fit (it is lost, its descriptors
  *   closed). Received descriptors are close-on-exec; *n_fds holds the room in
- *   @fds before and their number after.
+ *   @fds before and their number after. Where some found no place, because we
+ *   have as many open as we may or more were sent than anybody should, there
+ *   are none: half of what belongs together is worse than nothing.
  */
 int fd_send_message(int fd, const void *data, size_t size, const int *fds, size_t n_fds);
 ssize_t fd_recv_message(int fd, void *data, size_t size, int *fds, size_t *n_fds);
@@ -41,6 +43,10 @@ ssize_t fd_recv_message(int fd, void *data, size_t size, int *fds, size_t *n_fds
  * a memfd where @directory is NULL. Close-on-exec. A descriptor or -errno.
  */
 int fd_open_spool(const char *directory);
+
+/* recv(2) and send(2) of a stream, again after a signal; the peer's end is no signal. A number of bytes or -errno. */
+ssize_t fd_recv(int fd, void *data, size_t size);
+ssize_t fd_send(int fd, const void *data, size_t size, int flags);
 
 /* Writes all of it (blocking or regular descriptors). 0 or -errno. */
 int fd_write_all(int fd, const void *data, size_t size);

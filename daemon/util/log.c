@@ -11,24 +11,36 @@
  * journald learns the unit of a native entry from /proc, where a process that
  * has ended is no more, and `systemctl status` would not show it. So these go
  * through stderr: that stream belongs to the unit, whoever has written into it.
+ * Last words that have a MESSAGE_ID cannot (a stream has no fields): they are sent
+ * natively, and the program stays until journald has taken them.
  */
 
 #include <inttypes.h>
+#include <linux/sockios.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
 #include "util/clock.h"
+#include "util/fd.h"
 #include "util/log.h"
 
 #define LOG_FIELDS_MAX  16U
 #define LOG_MESSAGE_MAX 4096U
+
+/* Looks, 5 ms apart, whether journald has taken the last words; then it reads /proc. */
+#define LAST_LOOKS_MAX 200
+#define LAST_WAIT_NSEC 5000000
 
 static struct {
         const char *name;
@@ -129,6 +141,25 @@ int log_full(int level,
         return error;
 }
 
+void log_fields_add(LogFields *fields, const char *format, ...) {
+        va_list args;
+
+        if (fields->n_items >= ELEMENTSOF(fields->items) - 1)
+                return;
+
+        va_start(args, format);
+        if (vasprintf(&fields->items[fields->n_items], format, args) < 0)
+                fields->items[fields->n_items] = NULL;
+        else
+                fields->n_items++;
+        va_end(args);
+}
+
+void log_fields_done(LogFields *fields) {
+        while (fields->n_items > 0)
+                free(fields->items[--fields->n_items]);
+}
+
 void log_last_words(const char *format, ...) {
         char message[LOG_MESSAGE_MAX];
         va_list args;
@@ -138,6 +169,68 @@ void log_last_words(const char *format, ...) {
         va_end(args);
 
         log_error("%s", message);
+        (void)sd_notifyf(/* unset_environment= */ 0, "STATUS=%s", message); /* or nobody listens */
+}
+
+/* Until the datagram is taken from its queue, and a little longer. */
+static void log_await_journald(int fd) {
+        struct timespec pause = { .tv_nsec = LAST_WAIT_NSEC };
+        int unread = 1;
+
+        for (int i = 0; i < LAST_LOOKS_MAX && unread > 0; i++) {
+                (void)nanosleep(&pause, NULL);
+                if (ioctl(fd, SIOCOUTQ, &unread) < 0) /* unix(7) */
+                        return;
+        }
+        (void)nanosleep(&pause, NULL);
+}
+
+/* @message has one line, as its form here demands (https://systemd.io/JOURNAL_NATIVE_PROTOCOL). */
+static bool log_send_last_words(const char *message_id, const char *message) {
+        static const struct sockaddr_un address = {
+                .sun_family = AF_UNIX,
+                .sun_path = "/run/systemd/journal/socket",
+        };
+        _cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        char text[LOG_MESSAGE_MAX + 256];
+        int n;
+
+        n = snprintf(text,
+                     sizeof(text),
+                     "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\n%s%s%s%s\nMESSAGE=%s\n",
+                     LOG_ERR,
+                     log_target.name,
+                     log_target.pool ? "PHP_POOL=" : "",
+                     log_target.pool ?: "",
+                     log_target.pool ? "\n" : "",
+                     message_id,
+                     message);
+        if (fd < 0 || n < 0 || (size_t)n >= sizeof(text) ||
+            sendto(fd,
+                   text,
+                   (size_t)n,
+                   MSG_DONTWAIT | MSG_NOSIGNAL,
+                   (const struct sockaddr *)&address,
+                   sizeof(address)) < 0)
+                return false;
+
+        log_await_journald(fd);
+        return true;
+}
+
+void log_last_words_as(const char *message_id, const char *format, ...) {
+        char message[LOG_MESSAGE_MAX];
+        va_list args;
+
+        va_start(args, format);
+        (void)vsnprintf(message, sizeof(message), format, args);
+        va_end(args);
+        for (char *p = message; *p; p++)
+                if (*p == '\n')
+                        *p = ' ';
+
+        if (!log_target.to_journal || !log_send_last_words(message_id, message))
+                log_error("%s", message);
         (void)sd_notifyf(/* unset_environment= */ 0, "STATUS=%s", message); /* or nobody listens */
 }
 

@@ -13,6 +13,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <syslog.h>
 #include "util/cleanup.h"
 
@@ -38,10 +39,36 @@ int log_full(int level,
 void log_entry(int level, const char *message, const char *const *fields);
 
 /*
+ * Fields whose values are long or many:
+ *
+ *   _cleanup_(log_fields_done) LogFields fields = {};
+ *   log_fields_add(&fields, "PHP_REQUEST_URI=%s", uri);
+ *   log_entry(LOG_INFO, message, log_fields_list(&fields));
+ *
+ * A field that finds no memory, or no place, is left out.
+ */
+typedef struct LogFields LogFields;
+
+struct LogFields {
+        char *items[17]; /* owned, NULL-terminated */
+        size_t n_items;
+};
+
+void log_fields_add(LogFields *fields, const char *format, ...) _printf_(2, 3);
+void log_fields_done(LogFields *fields);
+
+static inline const char *const *log_fields_list(const LogFields *fields) {
+        return (const char *const *)fields->items;
+}
+
+/*
  * An error that the program ends with. It is the status line of the unit as well: while a
  * service waits for its next start, `systemctl status` shows no entry of the last one.
  */
 void log_last_words(const char *format, ...) _printf_(1, 2);
+
+/* The same with a "MESSAGE_ID=...", which makes journalctl -x explain it. Waits until journald has seen it. */
+void log_last_words_as(const char *message_id, const char *format, ...) _printf_(2, 3);
 
 #define log_message(level, error, fields, ...) \
         log_full((level), (error), (fields), __FILE__, __LINE__, __func__, __VA_ARGS__)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,12 @@ int process_raise_nofile(uint64_t *ret) {
         return 0;
 }
 
+int process_set_policy(int policy) {
+        struct sched_param param = {};
+
+        return sched_setscheduler(0, policy, &param) < 0 ? -errno : 0;
+}
+
 const char *process_signal_name(int signo) {
         const char *name = sigabbrev_np(signo);
 
@@ -46,9 +53,16 @@ const char *process_signal_name(int signo) {
 }
 
 uint64_t process_resident_bytes(void) {
-        FILE *f = fopen("/proc/self/statm", "re");
-        uint64_t pages = 0;
+        return process_resident_bytes_of(getpid());
+}
 
+uint64_t process_resident_bytes_of(pid_t pid) {
+        char path[32];
+        uint64_t pages = 0;
+        FILE *f;
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+        f = fopen(path, "re");
         if (!f)
                 return 0;
         if (fscanf(f, "%*u %" SCNu64, &pages) != 1)
@@ -65,7 +79,7 @@ void process_forget_service_environment(void) {
         static const char *const names[] = {
                 "NOTIFY_SOCKET",    "WATCHDOG_USEC",         "WATCHDOG_PID",          "LISTEN_FDS",
                 "LISTEN_PID",       "LISTEN_FDNAMES",        "JOURNAL_STREAM",        "INVOCATION_ID",
-                "SYSTEMD_EXEC_PID", "MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE",
+                "SYSTEMD_EXEC_PID", "MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE", "LD_BIND_NOW",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)

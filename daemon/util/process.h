@@ -14,11 +14,15 @@ int pidfd_signal(int pidfd, int signo); /* pidfd_send_signal(2); -ESRCH: already
 /* Soft RLIMIT_NOFILE up to the hard one; *ret (may be NULL): the limit now. */
 int process_raise_nofile(uint64_t *ret);
 
+/* SCHED_OTHER or SCHED_BATCH (sched(7)). Async-signal-safe. */
+int process_set_policy(int policy);
+
 /* "KILL" for SIGKILL; "RT" for those without a name. */
 const char *process_signal_name(int signo);
 
 /* Memory this process has in RAM now (statm of proc(5)); 0 where /proc does not tell. */
 uint64_t process_resident_bytes(void);
+uint64_t process_resident_bytes_of(pid_t pid);
 
 /* The name in ps and journal (_COMM); cut at 15 bytes. */
 void process_set_name(const char *name);
