@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "config/check.h"
+#include "util/address.h"
 #include "util/parse.h"
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -85,6 +86,14 @@ const char *check_script(const char *path) {
                 return "'..' leads out of docroot";
         if (path[strlen(path) - 1] == '/')
                 return "it names a directory";
+        return NULL;
+}
+
+const char *check_uri(const char *uri) {
+        if (*uri != '/')
+                return "it starts with '/'";
+        if (strpbrk(uri, "?# "))
+                return "only the path of a URI is looked at";
         return NULL;
 }
 
@@ -198,4 +207,83 @@ const char *check_pool(const char *name) {
         const char *reason = NULL;
 
         return parse_pool_name(name, &reason) < 0 ? reason : NULL;
+}
+
+const char *check_server(const char *address) {
+        struct sockaddr_storage socket;
+        socklen_t size;
+
+        return address_parse_server(address, &socket, &size) < 0
+                       ? "not of the form tcp:127.0.0.1:9000, tcp:[::1]:9000, vsock:3:9000 or /run/x.sock"
+                       : NULL;
+}
+
+const char *check_range(const char *range) {
+        return address_range_is_valid(range) ? NULL
+                                             : "not an address, a range of them (10.0.0.0/8), or \"unix\"";
+}
+
+/* Each word of @text has to pass @check. */
+static const char *check_words(const char *text, const char *(*check)(const char *word)) {
+        char word[64];
+
+        for (const char *p = text + strspn(text, " "); *p; p += strspn(p, " ")) {
+                size_t size = strcspn(p, " ");
+                const char *reason;
+
+                if (size >= sizeof(word))
+                        return "a word in it is too long";
+                memcpy(word, p, size);
+                word[size] = '\0';
+                reason = check(word);
+                if (reason)
+                        return reason;
+                p += size;
+        }
+        return NULL;
+}
+
+const char *check_ranges(const char *ranges) {
+        return check_words(ranges, check_range);
+}
+
+const char *check_extensions(const char *extensions) {
+        return check_words(extensions, check_extension);
+}
+
+const char *check_header(const char *line) {
+        /* the proxy frames its answers itself */
+        static const char *const own[] = { "Connection", "Content-Length",    "Date",
+                                           "Keep-Alive", "Transfer-Encoding", "Upgrade" };
+        size_t name = strspn(line, LETTERS DIGITS "-_");
+
+        if (name == 0 || line[name] != ':' || line[name + 1] != ' ' || line[name + 2] == '\0')
+                return "not of the form \"Name: value\"";
+        for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+                if (strlen(own[i]) == name && strncasecmp(line, own[i], name) == 0)
+                        return "that one the proxy sets itself";
+        return NULL;
+}
+
+const char *check_error_page(const char *text) {
+        if (strspn(text, DIGITS) != 3 || text[3] != ' ' || (text[0] != '4' && text[0] != '5'))
+                return "not of the form \"404 /404.html\", with a status of 400 to 599";
+        return check_script(text + 4);
+}
+
+const char *check_redirect(const char *target) {
+        if (*target != '/' && strncmp(target, "http://", 7) != 0 && strncmp(target, "https://", 8) != 0)
+                return "neither a path, which starts with '/', nor a http:// or https:// address";
+        if (strpbrk(target, " \\\"<>"))
+                return "a space, a backslash, '\"', '<' or '>' may not stand in it";
+        return NULL;
+}
+
+const char *check_redirect_status(const char *status) {
+        static const char *const known[] = { "301", "302", "303", "307", "308" };
+
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+                if (strcmp(status, known[i]) == 0)
+                        return NULL;
+        return "not a redirect: 301, 302, 303, 307 or 308";
 }

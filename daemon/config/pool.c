@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "config/check.h"
+#include "config/format.h"
 #include "config/keys.h"
 #include "config/pool.h"
 #include "config/texts.h"
@@ -57,6 +58,7 @@ static const ConfigKey pool_keys[] = {
         { KEY("workers", "idle_timeout", TIME, workers_idle_usec), .fallback = "60s" },
         { KEY("workers", "max_requests", COUNT, max_requests), .fallback = "0", .max = COUNT_MAX },
         { KEY("workers", "max_memory", BYTES, max_memory), .fallback = "0" },
+        { KEY("workers", "max_age", LIMIT, max_age_usec), .fallback = "0" },
 
         { KEY("timeouts", "request", LIMIT, request_usec), .fallback = "60s" },
         { KEY("timeouts", "kill", TIME, kill_usec), .fallback = "5s" },
@@ -77,7 +79,13 @@ static const ConfigKey pool_keys[] = {
 
         { KEY("security", "extensions", TEXTS, extensions), .fallback = ".php", .check = check_extension },
 
+        { KEY("status", "path", TEXT, status_path), .check = check_uri },
+        { KEY("status", "ping", TEXT, status_ping), .check = check_uri },
+        { KEY("status", "pong", TEXT, status_pong), .fallback = "pong" },
+
         { KEY("log", "access", CHOICE, log_access), .fallback = "off", .choices = log_access_choices },
+        { KEY("log", "format", TEXT, log_format), .check = check_line_format },
+        { KEY("log", "suppress", TEXTS, log_suppress), .check = check_uri },
 };
 
 /* A choice is stored through a pointer to unsigned int. */
@@ -145,7 +153,7 @@ static int pool_check(PoolConfig *config, const ConfigFile *file, ConfigError *r
                         config->stop_usec = config->request_usec + STOP_EXTRA_USEC;
         }
 
-        return site_config_check_hosts(config->site, file, reterr);
+        return site_config_check(config->site, file, reterr);
 }
 
 /* Root and docroot as paths, and each object's copies of what the other read. */
@@ -171,6 +179,12 @@ static int pool_complete(PoolConfig *config) {
         if (!site->name || !site->root || !config->docroot)
                 return -ENOMEM;
 
+        if (config->resident &&
+            asprintf(&config->resident_script, "%s/%s", config->root, config->resident) < 0) {
+                config->resident_script = NULL;
+                return -ENOMEM;
+        }
+
         r = texts_copy(&config->also, site->also);
         if (r < 0)
                 return r;
@@ -183,7 +197,7 @@ static int pool_complete(PoolConfig *config) {
         site->kill_usec = config->kill_usec;
         site->workers_max = config->workers_max;
         site->body_max = config->body_max;
-        return 0;
+        return site_config_place_resident(site, config->resident);
 }
 
 static int pool_config_new(PoolConfig **ret, const char *path, const char *name) {
@@ -256,7 +270,13 @@ PoolConfig *pool_config_free(PoolConfig *config) {
                 return NULL;
 
         site_config_free(config->site);
+        free(config->resident_script);
         free(config->resident);
+        texts_free(config->log_suppress);
+        free(config->log_format);
+        free(config->status_pong);
+        free(config->status_ping);
+        free(config->status_path);
         texts_free(config->also);
         texts_free(config->extensions);
         texts_free(config->env);

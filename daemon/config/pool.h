@@ -46,6 +46,7 @@ struct PoolConfig {
         uint64_t workers_idle_usec;
         uint64_t max_requests; /* 0: none */
         uint64_t max_memory;   /* 0: none */
+        uint64_t max_age_usec; /* USEC_INFINITY: none */
 
         uint64_t request_usec;
         uint64_t kill_usec;
@@ -61,8 +62,15 @@ struct PoolConfig {
         uint64_t params_max;      /* limits.params, bytes of FastCGI parameters, default 1M */
         uint64_t connections_max; /* limits.connections: waiting, parked and half-read, default 4096 */
 
+        char *status_path; /* or NULL: none */
+        char *status_ping; /* or NULL: none */
+        char *status_pong;
+
         PoolLogAccess log_access;
-        char *resident; /* or NULL */
+        char *log_format;      /* or NULL: the default message */
+        char **log_suppress;   /* URIs that are not logged when all is well */
+        char *resident;        /* relative to root, or NULL */
+        char *resident_script; /* the same as a path, or NULL */
 
         SiteConfig *site; /* never NULL; owned */
 };

@@ -18,27 +18,59 @@
 #include "config/pool.h"
 #include "config/proxy.h"
 #include "config/texts.h"
+#include "util/clock.h"
 
 /* DynamicUser has 4336 user ids for pools (systemd, docs/UIDS-GIDS.md). */
 #define SITES_MAX 4096
+
+/* As for pools: systemd gives up on a socket that starts its service too often. */
+#define IDLE_EXIT_MIN_USEC (10 * USEC_PER_SEC)
 
 #define SUFFIX ".conf"
 
 #define KEY(g, n, t, field) \
         .group = (g), .name = (n), .type = CONFIG_KEY_##t, .offset = offsetof(ProxyConfig, field)
 
+static const char *const trusted_header_choices[] = { "x-forwarded", "forwarded", NULL };
+static const char *const unknown_host_choices[] = { "404", "421", "close", NULL };
+static const char *const log_access_choices[] = { "off", "errors", "all", NULL };
+static const char *const log_format_choices[] = { "journal", "combined", NULL };
+
+/* A choice is stored through a pointer to unsigned int. */
+_Static_assert(sizeof(ProxyTrustedHeader) == sizeof(unsigned int), "enum of another size");
+_Static_assert(sizeof(ProxyUnknownHost) == sizeof(unsigned int), "enum of another size");
+_Static_assert(sizeof(ProxyLogAccess) == sizeof(unsigned int), "enum of another size");
+_Static_assert(sizeof(ProxyLogFormat) == sizeof(unsigned int), "enum of another size");
+
 static const ConfigKey proxy_keys[] = {
         { KEY(NULL, "socket_dir", TEXT, socket_dir), .fallback = "/run/php-pool", .check = check_directory },
+
+        { KEY(NULL, "processes", COUNT, processes), .fallback = "0", .max = 64 },
+        { KEY(NULL, "trusted", TEXTS, trusted), .check = check_range },
+        {
+                KEY(NULL, "trusted_header", CHOICE, trusted_header),
+                .fallback = "x-forwarded",
+                .choices = trusted_header_choices,
+        },
+        {
+                KEY(NULL, "unknown_host", CHOICE, unknown_host),
+                .fallback = "404",
+                .choices = unknown_host_choices,
+        },
 
         { KEY("timeouts", "header", TIME, header_usec), .fallback = "30s", .min = 1 },
         { KEY("timeouts", "body", TIME, body_usec), .fallback = "60s", .min = 1 },
         { KEY("timeouts", "keep", TIME, keep_usec), .fallback = "75s", .min = 1 },
         { KEY("timeouts", "send", TIME, send_usec), .fallback = "60s", .min = 1 },
 
+        { KEY("timeouts", "stop", TIME, stop_usec), .fallback = "30s", .min = 1 },
+        { KEY("timeouts", "idle_exit", LIMIT, idle_exit_usec), .fallback = "0" },
+
         { KEY("limits", "connections", COUNT, connections_max),
           .fallback = "16384",
           .min = 1,
           .max = 1000000 },
+        { KEY("limits", "connections_per_client", COUNT, client_max), .fallback = "1024", .max = 1000000 },
         { KEY("limits", "head", BYTES, head_max), .fallback = "32K", .min = 1024, .max = 1U << 20 },
         {
                 KEY("limits", "response_head", BYTES, response_head_max),
@@ -46,10 +78,20 @@ static const ConfigKey proxy_keys[] = {
                 .min = 1024,
                 .max = 1U << 20,
         },
+        {
+                KEY("limits", "response_memory", BYTES, response_memory),
+                .fallback = "64K",
+                .min = 4096,
+                .max = 1U << 20,
+        },
+        { KEY("limits", "response_file", BYTES, response_file), .fallback = "1G" },
         { KEY("limits", "body_memory", BYTES, body_memory),
           .fallback = "64K",
           .min = 4096,
           .max = 16U << 20 },
+
+        { KEY("log", "access", CHOICE, log_access), .fallback = "off", .choices = log_access_choices },
+        { KEY("log", "format", CHOICE, log_format), .fallback = "journal", .choices = log_format_choices },
 };
 
 /* The file's hosts if it can be parsed at all, and where in the list @host stands. */
@@ -268,6 +310,13 @@ int proxy_config_load(ProxyConfig **ret, const char *config_dir, ConfigError *re
         if (r < 0)
                 return r;
         path_simplify(config->socket_dir);
+        if (config->idle_exit_usec < IDLE_EXIT_MIN_USEC)
+                return config_error(
+                        reterr,
+                        path,
+                        config_file_line(file, "timeouts.idle_exit"),
+                        "timeouts.idle_exit is below 10s: each connection after an exit starts the "
+                        "service again; \"0\" turns it off");
 
         r = proxy_load_sites(config, config_dir, reterr);
         if (r < 0)
@@ -289,6 +338,7 @@ ProxyConfig *proxy_config_free(ProxyConfig *config) {
         for (size_t i = 0; i < config->n_sites; i++)
                 site_config_free(config->sites[i]);
         free(config->sites);
+        texts_free(config->trusted);
         free(config->socket_dir);
         free(config);
         return NULL;

@@ -63,7 +63,42 @@ static void test_one_line_is_enough(void) {
         test_string(c->site->index[1], "index.html");
         test_true(!c->site->index[2]);
         test_int(c->site->n_rules, 0);
+        test_int(c->site->n_access + c->site->n_cache_control + c->site->n_internal, 0);
+        test_int(c->site->https, SITE_HTTPS_ANY);
+        test_true(!c->site->maintenance && !c->site->upstream && !c->site->precompressed);
+        test_true(!c->site->headers[0] && !c->site->error_pages[0]);
         pool_config_free(c);
+}
+
+static void test_a_resident_script_has_a_name_in_urls(void) {
+        static const struct {
+                const char *text, *name, *file;
+        } cases[] = {
+                { "root = \"/srv/x\";", NULL, NULL },
+                { "root = \"/srv/x\"; resident = \"\";", NULL, NULL },
+                { "root = \"/srv/x\"; resident = \"app//worker.php\";", "/app/worker.php", NULL },
+                { "root = \"/srv/x\"; resident = \"public/w.php\"; site: { docroot = \"public/\"; };",
+                  "/w.php",
+                  NULL },
+                { "root = \"/srv/x\"; resident = \"bin/w.php\"; site: { docroot = \"public\"; };",
+                  "/w.php",
+                  "/srv/x/bin/w.php" },
+                { "root = \"/srv/x\"; resident = \"public2/w.php\"; site: { docroot = \"public\"; };",
+                  "/w.php",
+                  "/srv/x/public2/w.php" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                PoolConfig *c = load(cases[i].text);
+
+                test_true(!c->site->resident == !cases[i].name);
+                if (cases[i].name)
+                        test_string(c->site->resident, cases[i].name);
+                test_true(!c->site->resident_file == !cases[i].file);
+                if (cases[i].file)
+                        test_string(c->site->resident_file, cases[i].file);
+                pool_config_free(c);
+        }
 }
 
 static const char everything[] =
@@ -82,7 +117,13 @@ static const char everything[] =
         "        docroot = \"public//web/\"; index = []; front_controller = \"/index.php\";\n"
         "        deny = [ \"/uploads/*.php\", \"*.inc\" ]; also = [ \"/var/lib/x/\" ];\n"
         "        rules = ( { match = \"^/(a\\\\d)$\"; script = \"/i.php\"; },\n"
-        "                  { match = \"^/b\"; script = \"/j.php\"; pool = \"other\"; } ); };\n";
+        "                  { match = \"^/b\"; script = \"/j.php\"; pool = \"other\"; },\n"
+        "                  { match = \"^/c\"; redirect = \"https://a.org/$1\"; status = \"308\"; } );\n"
+        "        access = ( { path = \"/admin\"; from = \"::1 10.0.0.0/8 unix\"; } );\n"
+        "        https = \"redirect\"; maintenance = \"var/off\"; error_pages = [ \"404 /404.html\", \"503 /off.html\" ];\n"
+        "        headers = [ \"X-A: b\", \"X-C: \\\"d\\\"\" ]; precompressed = true;\n"
+        "        cache_control = ( { extensions = \".css .js\"; value = \"max-age=1\"; } );\n"
+        "        internal = ( { path = \"/p\"; root = \"/srv/files\"; } ); upstream = \"tcp:[::1]:9000\"; };\n";
 
 static void test_every_key_is_read(void) {
         PoolConfig *c = load(everything);
@@ -123,10 +164,29 @@ static void test_every_key_is_read(void) {
         test_string(c->site->hosts[4], "a_b");
         test_true(!c->site->index[0]);
         test_string(c->site->front_controller, "/index.php");
+        test_string(c->site->resident, "/worker.php");
+        test_string(c->site->resident_file, "/srv/x/public/worker.php");
         test_string(c->site->deny[1], "*.inc");
         test_string(c->site->also[0], "/var/lib/x");
         test_string(c->site->extensions[1], ".php8");
-        test_int(c->site->n_rules, 2);
+        test_int(c->site->n_rules, 3);
+        test_string(c->site->rules[2].redirect, "https://a.org/$1");
+        test_string(c->site->rules[2].status, "308");
+        test_true(!c->site->rules[2].script);
+        test_int(c->site->n_access, 1);
+        test_string(c->site->access[0].path, "/admin");
+        test_string(c->site->access[0].from, "::1 10.0.0.0/8 unix");
+        test_int(c->site->https, SITE_HTTPS_REDIRECT);
+        test_string(c->site->maintenance, "var/off");
+        test_string(c->site->error_pages[1], "503 /off.html");
+        test_string(c->site->headers[1], "X-C: \"d\"");
+        test_true(c->site->precompressed);
+        test_int(c->site->n_cache_control, 1);
+        test_string(c->site->cache_control[0].extensions, ".css .js");
+        test_string(c->site->cache_control[0].value, "max-age=1");
+        test_int(c->site->n_internal, 1);
+        test_string(c->site->internal[0].root, "/srv/files");
+        test_string(c->site->upstream, "tcp:[::1]:9000");
         test_string(c->site->rules[0].match, "^/(a\\d)$");
         test_true(!c->site->rules[0].pool);
         test_string(c->site->rules[1].script, "/j.php");
@@ -264,6 +324,40 @@ static void test_bad_files_are_refused_with_line_and_reason(void) {
                 { R "site: { rules = [ \"x\" ]; };", 2, "has to be a list of groups" },
                 { R "site: { rules = (\n \"x\" ); };", 3, "has to be a list of groups" },
                 { R "site: { rules = (\n{ match = \"x\"; } ); };", 3, "site.rules.script is missing" },
+                { R "site: { rules = (\n{ match = \"x\"; script = \"/y\"; redirect = \"/z\"; } ); };",
+                  3,
+                  "stands alone" },
+                { R "site: { rules = (\n{ match = \"x\"; redirect = \"/z\"; pool = \"p\"; } ); };",
+                  3,
+                  "stands alone" },
+                { R "site: { rules = (\n{ match = \"x\"; script = \"/y\"; status = \"301\"; } ); };",
+                  3,
+                  "that of a redirect" },
+                { R "site: { rules = ({ match = \"x\";\nredirect = \"y\"; }); };", 3, "neither a path" },
+                { R "site: { rules = ({ match = \"x\";\nredirect = \"javascript:x\"; }); };",
+                  3,
+                  "neither a path" },
+                { R "site: { rules = ({ match = \"x\";\nredirect = \"/a b\"; }); };", 3, "a space" },
+                { R "site: { rules = ({ match = \"x\"; redirect = \"/a\";\nstatus = \"200\"; }); };",
+                  3,
+                  "not a redirect" },
+                { R "site: { access = (\n{ path = \"/a\"; } ); };", 3, "site.access.from is missing" },
+                { R "site: { access = ({ path = \"/a\";\nfrom = \"::1 10.0.0.0/40\"; }); };",
+                  3,
+                  "not an address" },
+                { R "site: {\n https = \"on\"; };", 3, "redirect" },
+                { R "site: {\n maintenance = \"/tmp/x\"; };", 3, "relative to root" },
+                { R "site: { error_pages = [\n\"200 /x.html\" ]; };", 3, "not of the form" },
+                { R "site: { error_pages = [\n\"404 x.html\" ]; };", 3, "starts with '/'" },
+                { R "site: { headers = [\n\"X-A=b\" ]; };", 3, "not of the form" },
+                { R "site: { headers = [\n\"content-length: 5\" ]; };", 3, "the proxy sets itself" },
+                { R "site: { headers = [\n\"X: a\\nY: b\" ]; };", 3, "control character" },
+                { R "site: { cache_control = ({ value = \"x\";\nextensions = \".css js\"; }); };",
+                  3,
+                  "start with a dot" },
+                { R "site: {\n precompressed = 1; };", 3, "true or false" },
+                { R "site: { internal = ({ path = \"/p\";\nroot = \"/\"; }); };", 3, "whole file system" },
+                { R "site: {\n upstream = \"localhost:9000\"; };", 3, "not of the form" },
                 { R "site: { rules = ({ match = \"x\";\nscript = \"y\"; }); };", 3, "starts with '/'" },
                 { R "site: { rules = ({ match = \"x\";\nto = \"y\"; }); };",
                   3,
@@ -305,6 +399,7 @@ static void test_a_pool_has_to_have_a_good_name(void) {
 int main(void) {
         directory_make();
         test_run(test_one_line_is_enough);
+        test_run(test_a_resident_script_has_a_name_in_urls);
         test_run(test_every_key_is_read);
         test_run(test_a_dump_is_a_file_that_says_the_same);
         test_run(test_a_read_dump_has_the_values_of_the_file);

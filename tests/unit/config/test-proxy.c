@@ -28,6 +28,17 @@ static void test_no_files_are_defaults_and_no_sites(void) {
         test_int(c->head_max, 32768);
         test_int(c->response_head_max, 65536);
         test_int(c->body_memory, 65536);
+        test_int(c->response_memory, 65536);
+        test_int(c->response_file, 1U << 30);
+        test_int(c->processes, 0);
+        test_true(!c->trusted[0]);
+        test_int(c->trusted_header, PROXY_TRUSTED_X_FORWARDED);
+        test_int(c->unknown_host, PROXY_UNKNOWN_HOST_404);
+        test_int(c->stop_usec, 30 * USEC_PER_SEC);
+        test_true(c->idle_exit_usec == USEC_INFINITY);
+        test_int(c->client_max, 1024);
+        test_int(c->log_access, PROXY_LOG_OFF);
+        test_int(c->log_format, PROXY_LOG_JOURNAL);
         test_int(c->n_sites, 0);
         test_int(c->n_broken, 0);
         proxy_config_free(c);
@@ -42,8 +53,12 @@ static void test_every_key_is_read_and_written(void) {
         directory_write(
                 "proxy.conf",
                 "socket_dir = \"/tmp//s/\";\n"
-                "timeouts: { header = 1; body = 2; keep = \"3s\"; send = \"4s\"; };\n"
-                "limits: { connections = 5; head = \"6K\"; response_head = \"7K\"; body_memory = \"8K\"; };\n");
+                "processes = 3; trusted = [ \"10.0.0.0/8\", \"unix\" ]; trusted_header = \"forwarded\";\n"
+                "unknown_host = \"close\";\n"
+                "timeouts: { header = 1; body = 2; keep = \"3s\"; send = \"4s\"; stop = 12; idle_exit = 13; };\n"
+                "limits: { connections = 5; head = \"6K\"; response_head = \"7K\"; body_memory = \"8K\";\n"
+                "response_memory = \"9K\"; response_file = \"10M\"; connections_per_client = 11; };\n"
+                "log: { access = \"all\"; format = \"combined\"; };\n");
         for (int round = 0; round < 2; round++) {
                 FILE *f = open_memstream(&text, &size);
 
@@ -57,6 +72,18 @@ static void test_every_key_is_read_and_written(void) {
                 test_int(c->head_max, 6 * 1024);
                 test_int(c->response_head_max, 7 * 1024);
                 test_int(c->body_memory, 8 * 1024);
+                test_int(c->response_memory, 9 * 1024);
+                test_int(c->response_file, 10U << 20);
+                test_int(c->client_max, 11);
+                test_int(c->stop_usec, 12 * USEC_PER_SEC);
+                test_int(c->idle_exit_usec, 13 * USEC_PER_SEC);
+                test_int(c->processes, 3);
+                test_string(c->trusted[0], "10.0.0.0/8");
+                test_string(c->trusted[1], "unix");
+                test_int(c->trusted_header, PROXY_TRUSTED_FORWARDED);
+                test_int(c->unknown_host, PROXY_UNKNOWN_HOST_CLOSE);
+                test_int(c->log_access, PROXY_LOG_ALL);
+                test_int(c->log_format, PROXY_LOG_COMBINED);
                 test_int(proxy_config_dump(c, f), 0);
                 test_int(fclose(f), 0);
                 directory_write("proxy.conf", text);
@@ -73,6 +100,13 @@ static void test_a_wrong_proxy_conf_is_an_error(void) {
         } bad[] = {
                 { "\nlisten = 80;", 2, "unknown key listen" },
                 { "timeouts: {\n keep = 0; };", 2, "timeouts.keep must not be 0" },
+                { "timeouts: {\n idle_exit = 9; };", 2, "timeouts.idle_exit is below 10s" },
+                { "processes = 65;", 1, "0 to 64" },
+                { "trusted = [ \"::1\",\n\"10.0.0.0/33\" ];", 2, "not an address" },
+                { "trusted_header = \"both\";", 1, "x-forwarded" },
+                { "unknown_host = \"444\";", 1, "404" },
+                { "limits: {\n response_memory = \"2M\"; };", 2, "response_memory" },
+                { "log: {\n format = \"json\"; };", 2, "combined" },
                 { "limits: {\n head = 5; };", 2, "limits.head is 5; it can be 1024 to 1048576" },
                 { "socket_dir = \"run\";", 1, "not an absolute path" },
                 { "a = ;", 1, "syntax error" },
