@@ -50,18 +50,8 @@ static int break_off(HttpChunked *chunked, const char *error) {
         return STATE_BROKEN;
 }
 
-static int hex_value(uint8_t c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        return -1;
-}
-
 static int step_size(HttpChunked *chunked, uint8_t c) {
-        int digit = hex_value(c);
+        int digit = http_hex_value((char)c);
 
         if (digit >= 0) {
                 if (chunked->n_digits == DIGITS_MAX || chunked->left > (uint64_t)INT64_MAX >> 4)

@@ -123,6 +123,10 @@ static int understand(HttpResponse *ret, const HttpHeader *header, bool *transfe
                 *transfer_encoding = true;
         else if (http_slice_is(header->name, "X-Accel-Buffering"))
                 ret->buffering_no = http_slice_is(header->value, "no");
+        else if (http_slice_is(header->name, "X-Accel-Redirect"))
+                ret->accel_redirect = header->value;
+        else if (http_slice_is(header->name, "X-Sendfile"))
+                ret->sendfile = header->value;
         else if (http_slice_is(header->name, "Content-Type"))
                 ret->event_stream = is_event_stream(header->value);
         else if (http_slice_is(header->name, "Date"))
@@ -172,6 +176,8 @@ static void reset(HttpResponse *ret) {
         ret->event_stream = false;
         ret->has_date = false;
         ret->location = (HttpSlice){};
+        ret->accel_redirect = (HttpSlice){};
+        ret->sendfile = (HttpSlice){};
         ret->n_headers = 0;
 }
 

@@ -37,6 +37,8 @@ struct HttpResponse {
         bool event_stream;       /* Content-Type: text/event-stream */
         bool has_date;
         HttpSlice location;
+        HttpSlice accel_redirect; /* X-Accel-Redirect: a path, percent-encoded; data NULL: none */
+        HttpSlice sendfile;       /* X-Sendfile: the name of a file */
 
         /*
          * What goes to the client, in order. Not in it: Status, Content-Length

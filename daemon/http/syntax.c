@@ -32,6 +32,16 @@ static char ascii_lower(char c) {
         return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
+int http_hex_value(char c) {
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        if (c >= 'A' && c <= 'F')
+                return c - 'A' + 10;
+        if (c >= 'a' && c <= 'f')
+                return c - 'a' + 10;
+        return -1;
+}
+
 bool http_slice_same(HttpSlice a, HttpSlice b) {
         if (a.size != b.size)
                 return false;
@@ -96,6 +106,26 @@ bool http_list_next(HttpSlice *list, HttpSlice *ret) {
                 }
         }
 
+        return false;
+}
+
+bool http_coding_accepted(HttpSlice field, const char *coding) {
+        HttpSlice member;
+
+        while (http_list_next(&field, &member)) {
+                const char *semicolon = memchr(member.data, ';', member.size);
+                HttpSlice name = { member.data,
+                                   semicolon ? (size_t)(semicolon - member.data) : member.size };
+                HttpSlice weight = { semicolon, semicolon ? member.size - name.size : 0 };
+                bool zero = weight.size > 0;
+
+                if (!http_slice_is(http_slice_trim(name), coding))
+                        continue;
+                /* ";q=0", ";q=0.000": any other digit makes it more than nothing */
+                for (size_t i = 0; i < weight.size; i++)
+                        zero = zero && !(weight.data[i] >= '1' && weight.data[i] <= '9');
+                return !zero;
+        }
         return false;
 }
 

@@ -25,6 +25,9 @@ struct HttpHeader {
         bool forward;    /* see request.h */
 };
 
+/* 0 to 15, or -1. */
+int http_hex_value(char c);
+
 /* 1*tchar (RFC 9110 section 5.6.2). */
 bool http_name_is_token(HttpSlice name);
 
@@ -46,6 +49,9 @@ int http_header_split(HttpSlice line, HttpHeader *ret);
  * *list becomes what is behind it. Empty members are passed over. False: none left.
  */
 bool http_list_next(HttpSlice *list, HttpSlice *ret);
+
+/* Whether an Accept-Encoding field takes @coding (RFC 9110 section 12.5.3); "*" is not counted. */
+bool http_coding_accepted(HttpSlice field, const char *coding);
 
 /* "Not Found" for 404; "" for what has no registered name. */
 const char *http_status_reason(unsigned int status);

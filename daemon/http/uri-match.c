@@ -69,9 +69,13 @@ bool http_path_is_backup(const char *path) {
         return name.size > 1 && name.data[0] == '#' && name.data[name.size - 1] == '#';
 }
 
-/* "php", "php5", "phtml", ... : what some server somewhere was told to execute. */
+/*
+ * "php", "php5", "phtml", ...: what some server somewhere was told to execute;
+ * "php-old", "php_", "php.1": what somebody has laid aside.
+ */
 static bool is_php_suffix(HttpSlice suffix) {
         static const char *const names[] = { "phtml", "phar", "phps", "pht" };
+        size_t n = 3;
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
                 if (http_slice_is(suffix, names[i]))
@@ -79,11 +83,10 @@ static bool is_php_suffix(HttpSlice suffix) {
 
         if (suffix.size < 3 || !http_slice_is((HttpSlice){ suffix.data, 3 }, "php"))
                 return false;
-        for (size_t i = 3; i < suffix.size; i++)
-                if (suffix.data[i] < '0' || suffix.data[i] > '9')
-                        return false;
-
-        return true;
+        while (n < suffix.size && suffix.data[n] >= '0' && suffix.data[n] <= '9')
+                n++;
+        return n == suffix.size || !((suffix.data[n] >= 'a' && suffix.data[n] <= 'z') ||
+                                     (suffix.data[n] >= 'A' && suffix.data[n] <= 'Z'));
 }
 
 bool http_path_is_source(const char *path) {

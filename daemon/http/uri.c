@@ -14,16 +14,6 @@
 #include <string.h>
 #include "http/uri.h"
 
-static int hex_value(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        return -1;
-}
-
 /* The byte at raw[*i], decoded; *i moves behind it. */
 static int decode_byte(HttpSlice raw, size_t *i, char *ret) {
         int high, low;
@@ -32,8 +22,8 @@ static int decode_byte(HttpSlice raw, size_t *i, char *ret) {
         if (c == '%') {
                 if (raw.size - *i < 3)
                         return HTTP_PATH_E_INVALID;
-                high = hex_value(raw.data[*i + 1]);
-                low = hex_value(raw.data[*i + 2]);
+                high = http_hex_value(raw.data[*i + 1]);
+                low = http_hex_value(raw.data[*i + 2]);
                 if (high < 0 || low < 0)
                         return HTTP_PATH_E_INVALID;
                 c = (char)(uint8_t)(high << 4 | low);

@@ -68,7 +68,28 @@ static void test_reasons(void) {
         test_string(http_status_reason(0), "");
 }
 
+static void test_codings_that_are_accepted(void) {
+        static const struct {
+                const char *field;
+                bool gzip;
+        } cases[] = {
+                { "gzip", true },      { "GZip", true },          { "br, gzip", true },
+                { "gzip;q=1", true },  { "gzip; q=0.001", true }, { "gzip ;q=0.5, br", true },
+                { "gzip;q=0", false }, { "gzip;q=0.000", false }, { "gzip; Q=0", false },
+                { "x-gzip", false },   { "gzipped", false },      { "*", false },
+                { "", false },         { ",;,", false },          { "br;q=1, gzip;q=0", false },
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                printf("  '%s'\n", cases[i].field);
+                test_int(http_coding_accepted((HttpSlice){ cases[i].field, strlen(cases[i].field) }, "gzip"),
+                         cases[i].gzip);
+        }
+}
+
 int main(void) {
+        test_run(test_codings_that_are_accepted);
+
         test_run(test_tokens);
         test_run(test_same_but_for_case);
         test_run(test_field_lines);

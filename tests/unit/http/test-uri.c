@@ -194,13 +194,15 @@ static void test_backups(void) {
 }
 
 static void test_sources(void) {
-        static const char *const sources[] = { "/a.php",   "/a.PhP",      "/a.php5", "/a.php73",
-                                               "/a.phtml", "/a.phar",     "/a.phps", "/a.pht",
-                                               "/a.inc",   "/a.INC",      "/a.php.", "/a.php.jpg",
-                                               "/a.b.php", "/a.php5.txt", "/x/.php" };
-        static const char *const plain[] = { "/",         "/php",      "/a.jpg", "/a.phpx", "/a.php/b.jpg",
-                                             "/aphp",     "/a.inc.js", "/inc",   "/a.ph",   "/a.php/",
-                                             "/a.phtmlx", "/a." };
+        static const char *const sources[] = { "/a.php",     "/a.PhP",      "/a.php5",  "/a.php73",
+                                               "/a.phtml",   "/a.phar",     "/a.phps",  "/a.pht",
+                                               "/a.inc",     "/a.INC",      "/a.php.",  "/a.php.jpg",
+                                               "/a.b.php",   "/a.php5.txt", "/x/.php",  "/a.php-old",
+                                               "/a.php_bak", "/a.php5-x",   "/a.php 1", "/a.php_.txt" };
+        static const char *const plain[] = {
+                "/",    "/php",  "/a.jpg",  "/a.phpx",   "/a.php/b.jpg", "/aphp",    "/a.inc.js",
+                "/inc", "/a.ph", "/a.php/", "/a.phtmlx", "/a.",          "/a.php5x", "/a.phpunit.xml"
+        };
 
         for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++)
                 if (!http_path_is_source(sources[i]))

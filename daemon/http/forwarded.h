@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What proxies before this one say of a request: X-Forwarded-For and its
+ * relatives, or Forwarded (RFC 7239)
+ */
+
+#include <stdbool.h>
+#include "http/request.h"
+#include "util/address.h"
+
+typedef enum HttpForwardedKind {
+        HTTP_FORWARDED_X,       /* X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host */
+        HTTP_FORWARDED_RFC7239, /* Forwarded: for=...;proto=...;host=... */
+} HttpForwardedKind;
+
+/*
+ * Who the proxy number @hop saw; 0 is the one nearest to us. False: none such,
+ * or no IP address ("unknown", a hidden name).
+ */
+bool http_forwarded_for(const HttpRequest *request, HttpForwardedKind kind, size_t hop, Address *ret);
+
+/* Said by the nearest proxy: @name is "proto" or "host". Empty: nothing. */
+HttpSlice http_forwarded_value(const HttpRequest *request, HttpForwardedKind kind, const char *name);
+
+/* Whether the field is one of those that only a trusted proxy of @kind may set. */
+bool http_forwarded_is_field(HttpSlice name, HttpForwardedKind kind);
