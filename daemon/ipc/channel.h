@@ -31,12 +31,16 @@ enum {
 typedef enum TemplateMessageType {
         /* to the template */
         TEMPLATE_FORK = 1, /* slot; descriptor: the worker's end of its channel */
+        TEMPLATE_TRACE,    /* slot, pid: what does it execute? */
+        TEMPLATE_PROFILE,  /* status: for how many milliseconds; slot: samples a second */
 
         /* from the template */
-        TEMPLATE_READY,   /* text: PHP's version */
-        TEMPLATE_STARTED, /* slot, pid; descriptor: pidfd */
-        TEMPLATE_EXITED,  /* slot, pid, status as of waitpid(2) */
-        TEMPLATE_FAILED,  /* slot, status = errno: the fork did not work */
+        TEMPLATE_READY,    /* text: PHP's version */
+        TEMPLATE_STARTED,  /* slot, pid; descriptor: pidfd */
+        TEMPLATE_EXITED,   /* slot, pid, status as of waitpid(2) */
+        TEMPLATE_FAILED,   /* slot, status = errno: the fork did not work */
+        TEMPLATE_TRACED,   /* a TemplateTrace: slot, pid, status = number of frames or -errno */
+        TEMPLATE_PROFILED, /* status = number of samples or -errno; descriptor: a file of folded stacks */
 } TemplateMessageType;
 
 typedef struct TemplateMessage TemplateMessage;
@@ -49,16 +53,27 @@ struct TemplateMessage {
         char text[48]; /* NUL-terminated */
 };
 
+typedef struct TemplateTrace TemplateTrace;
+
+/* Sent up to the end of its text. */
+struct TemplateTrace {
+        TemplateMessage head;
+        char frames[8192]; /* ipc/trace.h */
+};
+
 typedef enum WorkerMessageType {
         WORKER_PARK_KEPT = 1, /* descriptor: a connection between two requests */
         WORKER_PARK_PARTIAL, /* descriptors: a connection, and the bytes read of a request that is not whole */
+        WORKER_LEND, /* request_id; descriptor: its connection, to be answered if the worker has to be killed */
+        WORKER_LEND_OVER, /* the request has ended: close it */
+        WORKER_READY,     /* the resident script has booted */
 } WorkerMessageType;
 
 typedef struct WorkerMessage WorkerMessage;
 
 struct WorkerMessage {
         uint32_t type;
-        uint32_t reserved;
+        uint32_t request_id; /* FastCGI's */
         uint64_t since_usec; /* CLOCK_MONOTONIC: when the connection, or its unfinished request, began */
 };
 

@@ -149,6 +149,8 @@ static int intake_on_event(Intake *intake, const FcgiEvent *event, bool *ret_who
         case FCGI_EVENT_CLOSE:
                 return intake_fail(intake, "it asked for a role that is not served");
         case FCGI_EVENT_VIOLATION:
+                if (intake->server.too_large)
+                        return INTAKE_E_PARAMS_TOO_LARGE;
                 return intake_fail(intake, event->error);
         case FCGI_EVENT_NEED_MORE:
         case _FCGI_EVENT_TYPE_MAX:
@@ -291,6 +293,13 @@ static int intake_receive(Intake *intake) {
                 return r;
         intake->spool_size += (uint64_t)n;
         return 0;
+}
+
+size_t intake_memory(const Intake *intake) {
+        const FcgiServer *server = &intake->server;
+
+        return intake->raw.allocated + (intake->scratch ? intake->limits.chunk_size : 0) +
+               server->params.bytes.allocated + server->decoder.rest.allocated;
 }
 
 int intake_read(Intake *intake) {

@@ -35,7 +35,8 @@ enum {
         INTAKE_E_WAIT,   /* no more bytes now */
         INTAKE_E_CLOSED, /* the peer closed between two requests */
         INTAKE_E_BROKEN, /* the peer broke the protocol or closed in mid-request: close; intake->error says */
-        INTAKE_E_TOO_LARGE, /* the body is larger than body_max: answer and close */
+        INTAKE_E_TOO_LARGE,        /* the body is larger than body_max: answer and close */
+        INTAKE_E_PARAMS_TOO_LARGE, /* the parameters are larger or more than allowed: answer and close */
 };
 
 struct Intake {
@@ -78,6 +79,9 @@ void intake_attach_take_fd(Intake *intake, int fd, uint64_t now_usec);
  * neither is owned). */
 int intake_attach_take_fds(Intake *intake, int fd, int spool, uint64_t since_usec);
 
+/* Bytes of memory that the unfinished request takes. */
+size_t intake_memory(const Intake *intake);
+
 /* Closes the connection and forgets everything. */
 void intake_close(Intake *intake);
 
@@ -88,11 +92,25 @@ void intake_close(Intake *intake);
  */
 int intake_read(Intake *intake);
 
+/*
+ * Throws away what has arrived, within a bound: closing on unread bytes resets the
+ * connection (tcp(7), unix(7)), and a peer that meets that while it writes may not
+ * read the answer.
+ */
+void intake_drain(Intake *intake);
+
 /* True between two requests with nothing of the next one read. */
 bool intake_is_quiet(const Intake *intake);
 
 /* The request is whole, and bytes of a next one came with it. */
 bool intake_has_more(const Intake *intake);
+
+/*
+ * The request is whole, and the peer has closed the connection or sent
+ * ABORT_REQUEST for it. False while that cannot be seen: bytes of a next request
+ * are in the way. Changes nothing and is safe in a signal handler.
+ */
+bool intake_is_abandoned(const Intake *intake);
 
 /* The request is answered; bytes of a next one that came with it stay. 0 or -errno. */
 int intake_next(Intake *intake);

@@ -21,6 +21,10 @@
 #include "util/clock.h"
 #include "util/fd.h"
 
+static uint64_t client_deadline(uint64_t timeout_usec) {
+        return timeout_usec == USEC_INFINITY ? USEC_INFINITY : clock_now_usec() + timeout_usec;
+}
+
 /*
  * connect(2) to a full backlog blocks for SO_SNDTIMEO (socket(7)); without
  * blocking it fails with EAGAIN, and nothing could be polled for.
@@ -40,7 +44,7 @@ static int client_set_connect_timeout(int fd, uint64_t timeout_usec) {
         return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0 ? -errno : 0;
 }
 
-static int client_connect(int *ret, const char *path, uint64_t timeout_usec) {
+int varlink_client_connect(int *ret, const char *path, uint64_t timeout_usec) {
         _cleanup_(fd_closep) int fd = -EBADF, node = -EBADF;
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         struct stat st;
@@ -57,7 +61,7 @@ static int client_connect(int *ret, const char *path, uint64_t timeout_usec) {
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0)
                 return -errno;
-        r = client_set_connect_timeout(fd, timeout_usec);
+        r = timeout_usec == 0 ? fd_set_nonblock(fd, true) : client_set_connect_timeout(fd, timeout_usec);
         if (r < 0)
                 return r;
 
@@ -147,11 +151,12 @@ static int client_receive(int fd, Buffer *buffer, uint64_t deadline_usec, size_t
         }
 }
 
-static int client_exchange(int fd,
-                           uint64_t deadline_usec,
-                           const char *method,
-                           struct json_object *parameters,
-                           VarlinkReply *ret) {
+int varlink_client_exchange(int fd,
+                            uint64_t timeout_usec,
+                            const char *method,
+                            struct json_object *parameters,
+                            VarlinkReply *ret) {
+        uint64_t deadline_usec = client_deadline(timeout_usec);
         _cleanup_(buffer_done) Buffer buffer = BUFFER_NULL(VARLINK_REPLY_MAX);
         size_t size = 0;
         int r;
@@ -177,13 +182,17 @@ int varlink_client_call(const char *path,
                         const char *method,
                         struct json_object *parameters,
                         VarlinkReply *ret) {
-        uint64_t deadline = timeout_usec == USEC_INFINITY ? USEC_INFINITY : clock_now_usec() + timeout_usec;
+        uint64_t deadline = client_deadline(timeout_usec), now;
         _cleanup_(fd_closep) int fd = -EBADF;
         int r;
 
-        r = client_connect(&fd, path, timeout_usec);
+        /* 0 is for those who do not wait at all */
+        r = varlink_client_connect(&fd, path, MAX2(timeout_usec, UINT64_C(1)));
         if (r < 0)
                 return r;
 
-        return client_exchange(fd, deadline, method, parameters, ret);
+        now = clock_now_usec();
+        if (deadline != USEC_INFINITY)
+                timeout_usec = deadline > now ? deadline - now : 0;
+        return varlink_client_exchange(fd, timeout_usec, method, parameters, ret);
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * One varlink call over a unix socket, blocking, with a deadline
+ * Varlink calls over a unix socket, with a deadline
  */
 
 #include <stdint.h>
@@ -23,3 +23,17 @@ int varlink_client_call(const char *path,
                         const char *method,
                         struct json_object *parameters,
                         VarlinkReply *ret);
+
+/*
+ * The two halves of it, for those who call more than once, or many servers at a
+ * time. The descriptor is a non-blocking one. @timeout_usec 0: does not wait for
+ * a place in the backlog, -ETIMEDOUT says that there is none.
+ */
+int varlink_client_connect(int *ret, const char *path, uint64_t timeout_usec);
+
+/* After a failure the connection is good for nothing but to be closed. */
+int varlink_client_exchange(int fd,
+                            uint64_t timeout_usec,
+                            const char *method,
+                            struct json_object *parameters,
+                            VarlinkReply *ret);

@@ -13,8 +13,12 @@
 #include <json-c/json.h>
 #include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "ipc/varlink.h"
+#include "util/cleanup.h"
+#include "util/utf8.h"
 
 int varlink_next(const Buffer *buffer, size_t max, size_t *ret_size) {
         size_t size = buffer_size(buffer);
@@ -43,20 +47,61 @@ static size_t varlink_count_containers(const char *text, size_t size) {
         return n;
 }
 
+/*
+ * The same JSON without bytes above ASCII, which can only stand in strings (RFC 8259):
+ * strict json-c 0.18 takes them for control characters. A copy, never empty.
+ */
+static int varlink_to_ascii(char **ret, size_t *ret_size, const char *text, size_t size) {
+        _cleanup_(freep) char *ascii = malloc(size * 3 + 1); /* two bytes become six, four become twelve */
+        bool escaped = false;
+        size_t n = 0;
+
+        if (!ascii)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < size;) {
+                uint32_t c;
+                size_t n_bytes = utf8_decode(text + i, size - i, &c);
+
+                if (n_bytes == 0 || (n_bytes > 1 && escaped))
+                        return VARLINK_E_MALFORMED;
+                if (n_bytes == 1)
+                        ascii[n++] = text[i];
+                else if (c < 0x10000)
+                        n += (size_t)sprintf(ascii + n, "\\u%04x", c);
+                else
+                        n += (size_t)sprintf(ascii + n,
+                                             "\\u%04x\\u%04x",
+                                             0xd7c0 + (c >> 10),
+                                             0xdc00 + (c & 0x3ff));
+                escaped = !escaped && text[i] == '\\';
+                i += n_bytes;
+        }
+
+        *ret = TAKE_PTR(ascii);
+        *ret_size = n;
+        return 0;
+}
+
 static int varlink_parse(struct json_object **ret, const char *text, size_t size) {
+        _cleanup_(freep) char *ascii = NULL;
         struct json_tokener *tokener;
         struct json_object *object;
         bool complete;
+        int r;
 
-        if (size >= INT_MAX || varlink_count_containers(text, size) > VARLINK_CONTAINERS_MAX)
+        if (size >= INT_MAX / 3 || varlink_count_containers(text, size) > VARLINK_CONTAINERS_MAX)
                 return VARLINK_E_LARGE;
+        r = varlink_to_ascii(&ascii, &size, text, size);
+        if (r != 0)
+                return r;
 
         tokener = json_tokener_new_ex(VARLINK_DEPTH_MAX);
         if (!tokener)
                 return -ENOMEM;
 
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-        object = json_tokener_parse_ex(tokener, text, (int)size);
+        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+        object = json_tokener_parse_ex(tokener, ascii, (int)size);
         complete = json_tokener_get_error(tokener) == json_tokener_success &&
                    json_tokener_get_parse_end(tokener) == size;
         json_tokener_free(tokener);

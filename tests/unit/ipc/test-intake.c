@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include "../fcgi/wire.h"
 #include "ipc/intake.h"
@@ -338,7 +339,83 @@ static void test_much_may_stand_behind_an_abort_in_a_file(void) {
         buffer_done(&wire);
 }
 
+/* A connected pair over TCP. */
+static void tcp_pair(int fds[static 2]) {
+        struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        socklen_t size = sizeof(address);
+        int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        test_int(bind(listener, (struct sockaddr *)&address, size), 0);
+        test_int(listen(listener, 1), 0);
+        test_int(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+        fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        test_int(connect(fds[1], (struct sockaddr *)&address, size), 0);
+        fds[0] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        test_true(fds[0] >= 0);
+        close(listener);
+}
+
+enum {
+        WAY_NOTHING,  /* the peer waits */
+        WAY_SAID_ALL, /* it has shut its direction down */
+        WAY_STOP,     /* we read no more, as at a stop */
+        WAY_ABORT,
+        WAY_OTHER_ABORT, /* of another request */
+        WAY_CLOSE,
+        _WAY_MAX,
+};
+
+static bool is_abandoned(bool tcp, int way) {
+        Buffer wire = WIRE_NULL, more = WIRE_NULL;
+        Intake intake;
+        bool abandoned;
+        int fds[2];
+
+        if (tcp)
+                tcp_pair(fds);
+        else
+                test_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+        intake_init(&intake, &small);
+        intake_attach_take_fd(&intake, fds[0], 1);
+        wire_whole(&wire, 7, 10, 10);
+        send_bytes(fds[1], &wire, 0, buffer_size(&wire));
+        test_int(intake_read(&intake), 0);
+
+        if (way == WAY_SAID_ALL)
+                test_int(shutdown(fds[1], SHUT_WR), 0);
+        if (way == WAY_STOP)
+                test_int(shutdown(fds[0], SHUT_RD), 0);
+        if (way == WAY_ABORT || way == WAY_OTHER_ABORT) {
+                wire_record(&more, 2, way == WAY_ABORT ? 7 : 8, "", 0);
+                send_bytes(fds[1], &more, 0, buffer_size(&more));
+        }
+        if (way == WAY_CLOSE)
+                fds[1] = fd_close(fds[1]);
+        usleep(1000); /* loopback is not instant */
+
+        abandoned = intake_is_abandoned(&intake);
+        fd_close(fds[1]);
+        intake_done(&intake);
+        buffer_done(&wire);
+        buffer_done(&more);
+        return abandoned;
+}
+
+static void test_who_has_gone_and_who_only_waits(void) {
+        static const bool expected_unix[_WAY_MAX] = { [WAY_ABORT] = true, [WAY_CLOSE] = true };
+
+        for (int way = 0; way < _WAY_MAX; way++)
+                if (is_abandoned(false, way) != expected_unix[way])
+                        test_fail("unix, way %d", way);
+
+        test_true(!is_abandoned(true, WAY_NOTHING));
+        test_true(!is_abandoned(true, WAY_STOP));
+        test_true(is_abandoned(true, WAY_ABORT));
+        test_true(is_abandoned(true, WAY_CLOSE));
+}
+
 int main(void) {
+        test_run(test_who_has_gone_and_who_only_waits);
         test_run(test_a_request_in_one_piece);
         test_run(test_a_request_cut_at_every_byte);
         test_run(test_half_a_request_travels_at_every_byte);

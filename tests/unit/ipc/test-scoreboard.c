@@ -27,7 +27,8 @@ static void test_a_second_process_sees_the_same(void) {
         test_int(scoreboard_create(&board, 3), 0);
         test_int(scoreboard_open_take_fd(&other, dup(board.fd)), 0);
         test_int(other.n_slots, 3);
-        scoreboard_describe(scoreboard_slot(&other, 2), "id", "GET", "/a?b\x1b[2J\"", NULL);
+        scoreboard_describe(scoreboard_slot(&other, 2),
+                            &(ScoreboardText){ .id = "id", .method = "GET", .uri = "/a?b\x1b[2J\"" });
         atomic_store(&scoreboard_slot(&other, 2)->state, WORKER_BUSY);
         scoreboard_copy(&board, 2, &copy);
         test_int(copy.state, WORKER_BUSY);
@@ -46,7 +47,7 @@ static void test_long_text_is_cut(void) {
         memset(uri, 'x', sizeof(uri) - 1);
         uri[sizeof(uri) - 1] = '\0';
         test_int(scoreboard_create(&board, 1), 0);
-        scoreboard_describe(scoreboard_slot(&board, 0), uri, uri, uri, uri);
+        scoreboard_describe(scoreboard_slot(&board, 0), &(ScoreboardText){ uri, uri, uri, uri, uri });
         scoreboard_copy(&board, 0, &copy);
         test_int(strlen(copy.uri), sizeof(copy.uri) - 1);
         test_int(strlen(copy.method), sizeof(copy.method) - 1);
@@ -102,7 +103,8 @@ static void test_a_worker_that_is_always_writing_has_no_names_but_numbers(void) 
         Scoreboard board;
 
         test_int(scoreboard_create(&board, 1), 0);
-        scoreboard_describe(scoreboard_slot(&board, 0), "id", "GET", "/uri", "/script");
+        scoreboard_describe(scoreboard_slot(&board, 0),
+                            &(ScoreboardText){ "id", "GET", "/uri", "/script", "user" });
         atomic_store(&scoreboard_slot(&board, 0)->n_requests, 7);
         atomic_fetch_add(&scoreboard_slot(&board, 0)->text_sequence, 1);
         scoreboard_copy(&board, 0, &copy);

@@ -112,6 +112,16 @@ static void replies_come_back_as_they_were_encoded(void) {
         buffer_done(&buffer);
 }
 
+static void characters_of_each_size_come_through(void) {
+        static const char text[] =
+                "{\"method\":\"\\\\\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x98\xf4\x8f\xbf\xbf\"}";
+        VarlinkCall call;
+
+        test_int(decode_call(&call, text, strlen(text)), 0);
+        test_string(call.method, "\\\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x98\xf4\x8f\xbf\xbf");
+        varlink_call_done(&call);
+}
+
 static void what_is_no_call_is_refused(void) {
         static const char *const bad[] = {
                 "",
@@ -134,6 +144,9 @@ static void what_is_no_call_is_refused(void) {
                 "{\"method\":\"a.B\\u0000c\"}",
                 "{\"method\":\"a.B\xff\"}",
                 "{\"method\":\"a\nB\x80\"}",
+                "{\"method\":\"a.B\\\xc3\xa9\"}",
+                "{\"method\":\"a.B\"\xc3\xa9}",
+                "\xc3\xa9",
                 "{\"method\":\"a.B\",\"parameters\":[]}",
                 "{\"method\":\"a.B\",\"parameters\":\"x\"}",
                 "{\"method\":\"a.B\",\"oneway\":1}",
@@ -341,6 +354,7 @@ int main(void) {
         test_run(a_message_without_end_is_too_large_at_the_limit);
         test_run(calls_come_back_as_they_were_encoded);
         test_run(replies_come_back_as_they_were_encoded);
+        test_run(characters_of_each_size_come_through);
         test_run(what_is_no_call_is_refused);
         test_run(a_call_cut_anywhere_is_refused);
         test_run(nesting_and_number_of_containers_are_bounded);
