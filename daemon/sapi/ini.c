@@ -84,6 +84,8 @@ const char *embed_ini_path(const SapiOptions *options) {
         return access(path, R_OK) == 0 ? path : NULL; /* NULL: where libphp looks by itself */
 }
 
+static HashTable *ini_configuration; /* what php.ini says, as long as PHP starts */
+
 static void embed_ini_default(HashTable *configuration, const char *name, const char *value) {
         zval entry;
 
@@ -106,9 +108,9 @@ embed_ini_default_path(HashTable *configuration, const char *name, const char *d
 void embed_ini_defaults(HashTable *configuration) {
         const char *state = embed_options->state_directory;
 
+        ini_configuration = configuration;
         embed_ini_default(configuration, "display_errors", "0");
         embed_ini_default(configuration, "log_errors", "1");
-        embed_ini_default(configuration, "html_errors", "0");
         embed_ini_default_path(configuration, "session.save_path", state, "sessions");
         embed_ini_default_path(configuration, "upload_tmp_dir", state, "tmp");
         embed_ini_default_path(configuration, "sys_temp_dir", state, "tmp");
@@ -118,6 +120,76 @@ void embed_ini_defaults(HashTable *configuration) {
                                "opcache");
         if (state)
                 embed_ini_default(configuration, "session.gc_probability", "1");
+}
+
+/* Whether php.ini or the pool has left a directory to us. */
+static bool ini_is_ours(const char *name, const char *directory, const char *leaf) {
+        const zval *value = cfg_get_entry(name, strlen(name));
+        char path[PATH_MAX];
+
+        if (!directory || !value || Z_TYPE_P(value) != IS_STRING)
+                return false;
+
+        (void)snprintf(path, sizeof(path), "%s/%s", directory, leaf);
+        return strcmp(Z_STRVAL_P(value), path) == 0;
+}
+
+static bool ini_is_off(const char *name) {
+        const zval *value = cfg_get_entry(name, strlen(name));
+
+        return value && Z_TYPE_P(value) == IS_STRING && !zend_ini_parse_bool(Z_STR_P(value));
+}
+
+static bool ini_is_in_values(char **values, const char *name) {
+        size_t size = strlen(name);
+
+        for (char **v = values; v && *v; v++)
+                if (strncmp(*v, name, size) == 0 && (*v)[size] == '=')
+                        return true;
+
+        return false;
+}
+
+/*
+ * When php.ini is read, and before opcache starts. Without time stamps opcache
+ * takes what its file cache has, however old: code that was deployed before a
+ * restart or a reload would not be seen after it. So that goes without ours.
+ */
+void embed_ini_before_opcache(void) {
+        if (ini_is_off("opcache.validate_timestamps") &&
+            ini_is_ours("opcache.file_cache", embed_options->cache_directory, "opcache"))
+                (void)zend_hash_str_del(ini_configuration,
+                                        ZEND_STRL("opcache.file_cache")); /* it is there */
+}
+
+/* For the life of the process, before any request. */
+static void ini_set_for_all(const char *name, const char *value) {
+        zend_ini_entry *entry = zend_hash_str_find_ptr(EG(ini_directives), name, strlen(name));
+        zend_string *text;
+
+        if (!entry)
+                return;
+
+        text = zend_string_init(value, strlen(value), /* persistent= */ true);
+        if (!entry->on_modify || entry->on_modify(entry,
+                                                  text,
+                                                  entry->mh_arg1,
+                                                  entry->mh_arg2,
+                                                  entry->mh_arg3,
+                                                  PHP_INI_STAGE_STARTUP) == SUCCESS)
+                entry->value = text; /* the old one is php.ini's, which goes with PHP */
+}
+
+/*
+ * Debian's php.ini turns the cleaning of sessions off, because a timer of its own
+ * cleans /var/lib/php/sessions; nobody cleans ours but PHP.
+ */
+static void ini_clean_sessions(const SapiOptions *options) {
+        if (ini_is_off("session.gc_probability") &&
+            ini_is_ours("session.save_path", options->state_directory, "sessions") &&
+            !ini_is_in_values(options->values, "session.gc_probability") &&
+            !ini_is_in_values(options->admin_values, "session.gc_probability"))
+                ini_set_for_all("session.gc_probability", "1");
 }
 
 static void embed_ini_make_directory(const char *directory, const char *leaf) {
@@ -136,7 +208,7 @@ void embed_ini_make_directories(const SapiOptions *options) {
         embed_ini_make_directory(options->cache_directory, "opcache");
 }
 
-void embed_ini_lock_admin_values(const SapiOptions *options) {
+static void ini_lock_admin_values(const SapiOptions *options) {
         for (char **v = options->admin_values; v && *v; v++) {
                 const char *equals = strchr(*v, '=');
                 zend_ini_entry *entry;
@@ -149,19 +221,32 @@ void embed_ini_lock_admin_values(const SapiOptions *options) {
         }
 }
 
+void embed_ini_after_start(const SapiOptions *options) {
+        ini_clean_sessions(options);
+        ini_lock_admin_values(options);
+}
+
 /* Called by PHP's parser for each line of PHP_VALUE. */
 static void embed_ini_apply_line(zval *name, zval *value, zval *index, int callback_type, void *arg) {
         const int *mode = arg;
+        zend_ini_entry *entry;
 
         if (callback_type != ZEND_INI_PARSER_ENTRY || !value)
                 return;
 
         /* undone by PHP at the end of the request, unlike php-fpm's, which stick to the worker */
-        (void)zend_alter_ini_entry_ex(Z_STR_P(name),
-                                      Z_STR_P(value),
-                                      *mode,
-                                      PHP_INI_STAGE_HTACCESS,
-                                      /* force_change= */ false);
+        if (zend_alter_ini_entry_ex(Z_STR_P(name),
+                                    Z_STR_P(value),
+                                    *mode,
+                                    PHP_INI_STAGE_HTACCESS,
+                                    /* force_change= */ false) == FAILURE ||
+            *mode != PHP_INI_SYSTEM)
+                return;
+
+        /* and until then the script cannot change it */
+        entry = zend_hash_find_ptr(EG(ini_directives), Z_STR_P(name));
+        if (entry)
+                entry->modifiable = ZEND_INI_SYSTEM;
 }
 
 static void embed_ini_apply_param(const Pairs *params, const char *name, int mode) {
@@ -184,7 +269,7 @@ void embed_ini_apply_params(SapiContext *context) {
         if (!embed_options->params_may_set_ini)
                 return;
 
-        embed_ini_apply_param(context->request->params, "PHP_VALUE", PHP_INI_USER);
+        embed_ini_apply_param(context->request->params, "PHP_VALUE", PHP_INI_PERDIR);
         embed_ini_apply_param(context->request->params, "PHP_ADMIN_VALUE", PHP_INI_SYSTEM);
 }
 

@@ -8,27 +8,57 @@
 #include "sapi/compat.h"
 
 #include <SAPI.h>
+#include <assert.h>
 #include <php_main.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 #include "sapi/sapi.h"
 
 typedef struct SapiContext SapiContext;
+typedef struct SapiIni SapiIni;
+typedef struct SapiOverride SapiOverride;
+
+enum {
+        SAPI_OVERRIDES_MAX = 12, /* four variables, their ORIG_ copies, DOCUMENT_ROOT, and some air */
+};
+
+/* A parameter that scripts see with another value than the front end sent. */
+struct SapiOverride {
+        const char *name; /* static string */
+        char *value;      /* owned; NULL: they do not see it */
+};
 
 /* The request that runs; SG(server_context) points at it. */
 struct SapiContext {
         SapiRequest *request;
-        bool finished;      /* the answer is out */
-        bool aborted;       /* the client is gone */
+        bool finished;   /* the answer is out */
+        bool aborted;    /* the client is gone */
+        bool has_logged; /* to the front end */
+        bool no_memory;
         uint64_t body_left; /* of the body, not read by PHP */
-        char *script_name;  /* malloc'd replacements of parameters, or NULL */
-        char *script_filename;
-        char *path_info;
-        char *path_translated;
+        SapiOverride overrides[SAPI_OVERRIDES_MAX];
+        size_t n_overrides;
 };
+
+/* php.ini's cgi.* and fastcgi.*, which libphp does not know */
+struct SapiIni {
+        bool fix_pathinfo;
+        bool discard_path;
+        bool nph;
+        bool rfc2616_headers;
+        bool force_redirect; /* read and without effect, as under php-fpm */
+        bool logging;
+        char *redirect_status_env;
+        char *error_header;
+};
+
+/* A front end sends it, with any value, if it forwards answers of 1xx before the final one. */
+#define EMBED_PARAM_INTERIM "PHP_POOL_INTERIM_ANSWERS"
 
 extern const SapiOptions *embed_options;
 extern sapi_module_struct embed_module;
 extern zend_module_entry embed_entry; /* functions.c */
+extern SapiIni embed_ini;             /* functions.c */
 
 static inline SapiContext *embed_context(void) {
         return SG(server_context);
@@ -43,19 +73,47 @@ typedef enum SapiPathOutcome {
 
 /*
  * Resolves the script of the request: *ret_script is a real path that holds
- * until the next call; script_name and path_info of the context are set when they
- * differ from the parameters. On refusal *ret_reason is text for the journal.
+ * until the next call. *ret_known: the same file was found a moment ago, and so
+ * were the directories that lead to it. On refusal *ret_reason is text for the
+ * journal.
  */
-SapiPathOutcome embed_find_script(SapiContext *context, char **ret_script, const char **ret_reason);
+SapiPathOutcome
+embed_find_script(SapiContext *context, char **ret_script, bool *ret_known, const char **ret_reason);
 
-/* sapi.c */
+/*
+ * script.c: the file that the front end means, into @path (PATH_MAX bytes), and
+ * what stat(2) says of it; overrides of the context are set. -EINVAL and -ENOENT
+ * with *ret_reason set: what the front end sent cannot be right (403, 404). Else
+ * -errno of stat(2) or -ENOMEM.
+ */
+int embed_locate_script(SapiContext *context, char *path, struct stat *ret_st, const char **ret_reason);
+
+/* @name: a static string; @value NULL: scripts do not see it. */
+void embed_override(SapiContext *context, const char *name, const char *value, size_t size);
+const SapiOverride *embed_overridden(const SapiContext *context, const char *name); /* or NULL */
+void embed_overrides_done(SapiContext *context);
+
+/* interrupt.c */
+void embed_interrupt_start(void);
 void embed_interrupt_begin(void);
+/* A write has failed: the script will end, unless it wants to go on. */
+void embed_on_client_gone(void);
+/* The same where nothing is written; safe in a signal handler. */
+void embed_check_client(void);
+
+/* timer.c */
+void embed_timer_begin(void);
+void embed_timer_forget(void); /* in a fork, which inherits no timers (setitimer(2)) */
+
+/* directory.c */
+void embed_change_directory(const char *script, bool known);
 
 /* ini.c */
 SapiIniEntries embed_ini_entries(const SapiOptions *options);
 const char *embed_ini_path(const SapiOptions *options);
 void embed_ini_defaults(HashTable *configuration);
-void embed_ini_lock_admin_values(const SapiOptions *options);
+void embed_ini_before_opcache(void);
+void embed_ini_after_start(const SapiOptions *options);
 void embed_ini_make_directories(const SapiOptions *options);
 void embed_ini_apply_params(SapiContext *context);
 void embed_ini_activate(SapiContext *context); /* [PATH=], [HOST=], .user.ini */
@@ -64,8 +122,18 @@ void embed_ini_activate(SapiContext *context); /* [PATH=], [HOST=], .user.ini */
 void embed_user_ini_activate(const char *script, const char *docroot);
 
 /* variables.c */
+void embed_variables_start(void);
 void embed_register_variables(zval *array);
 char *embed_get_param(const char *name, size_t size);
+
+/* functions.c */
+void embed_functions_hide(void);
+
+/* resident-functions.c, resident.c */
+void embed_register_log_levels(int type, int module_number);
+PHP_FUNCTION(apache_response_headers);
+PHP_FUNCTION(frankenphp_log);
+PHP_FUNCTION(pool_handle_request);
 
 /* output.c */
 size_t embed_write(const char *data, size_t size);
@@ -73,7 +141,33 @@ void embed_flush(void *server_context);
 int embed_send_headers(sapi_headers_struct *headers);
 void embed_answer(SapiContext *context, int status, const char *reason, const char *text);
 
+/* request.c */
+void embed_fill_request_info(SapiContext *context, char *script);
+bool embed_begin(SapiContext *context, char *script);
+void embed_execute(SapiContext *context, char *script, bool known);
+void embed_set_error_header(void);
+
+/* resident.c: whether the request runs inside a resident script; its settings are not the front end's to change */
+bool embed_in_resident_request(void);
+void resident_settle_exception(void); /* afterwards EG(exception) is not set */
+
+/* resident-request.c; false: PHP gave up, and must not run another request */
+bool resident_begin(SapiContext *context, const char *script);
+bool resident_end(SapiContext *context);
+void resident_end_boot(void);
+void resident_merge_shutdown(void); /* what the request registered runs with what the boot did */
+
+/* globals.c, session.c */
+void embed_globals_renew(void);
+void embed_session_begin(void);
+void embed_session_end(void);
+
+/* opcache.c */
+void embed_sample_opcache(SapiContext *context);
+
 /* log.c */
 void embed_log_start(void);
 void embed_log_message(const char *message, int level);
+void embed_log_script(int level, const char *message, const char *context); /* @context: JSON, or NULL */
+void embed_log_output(const char *data, size_t size); /* what a resident script prints while it boots */
 void embed_log_refusal(SapiContext *context, int status, const char *reason);

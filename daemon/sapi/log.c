@@ -14,53 +14,36 @@
 #include <stdio.h>
 #include "util/log.h"
 
-#define LOG_FIELD_MAX 1024U
-#define LOG_FIELDS    12U
-
-/* The error that PHP is about to log; borrowed while it does. */
+/*
+ * The error that PHP may be about to log; if a handler of the script's takes it,
+ * it never does. So this is a copy: what the error was told with is freed by then.
+ */
 static struct {
         bool valid;
         int type;
-        const char *file;
-        size_t file_size;
         uint32_t line;
-        const char *message;
-        size_t message_size;
+        char file[1024];
+        char message[256]; /* its beginning */
 } log_pending;
+
+static void log_keep(char *to, size_t to_size, const zend_string *from) {
+        size_t n = from ? MIN2(ZSTR_LEN(from), to_size - 1) : 0;
+
+        if (n > 0)
+                memcpy(to, ZSTR_VAL(from), n);
+        to[n] = '\0';
+}
 
 static void embed_log_observe(int type, zend_string *file, uint32_t line, zend_string *message) {
         log_pending.valid = true;
         log_pending.type = type;
-        log_pending.file = file ? ZSTR_VAL(file) : "";
-        log_pending.file_size = file ? ZSTR_LEN(file) : 0;
         log_pending.line = line;
-        log_pending.message = ZSTR_VAL(message);
-        log_pending.message_size = ZSTR_LEN(message);
+        log_keep(log_pending.file, sizeof(log_pending.file), file);
+        log_keep(log_pending.message, sizeof(log_pending.message), message);
 }
 
 void embed_log_start(void) {
         zend_observer_error_register(embed_log_observe);
-}
-
-typedef struct LogFields {
-        char text[LOG_FIELDS][LOG_FIELD_MAX];
-        const char *list[LOG_FIELDS + 1];
-        size_t n;
-} LogFields;
-
-static void log_field(LogFields *fields, const char *format, ...) _printf_(2, 3);
-
-static void log_field(LogFields *fields, const char *format, ...) {
-        va_list args;
-
-        if (fields->n >= LOG_FIELDS)
-                return;
-
-        va_start(args, format);
-        (void)vsnprintf(fields->text[fields->n], LOG_FIELD_MAX, format, args);
-        va_end(args);
-        fields->list[fields->n] = fields->text[fields->n];
-        fields->list[++fields->n] = NULL;
 }
 
 static void log_fields_of_request(LogFields *fields) {
@@ -72,19 +55,19 @@ static void log_fields_of_request(LogFields *fields) {
                 return;
 
         params = context->request->params;
-        log_field(fields, "PHP_WORKER=%" PRIu32, context->request->worker);
-        log_field(fields, "PHP_REQUEST_ID=%s", context->request->id);
+        log_fields_add(fields, "PHP_WORKER=%" PRIu32, context->request->worker);
+        log_fields_add(fields, "PHP_REQUEST_ID=%s", context->request->id);
         value = pairs_get(params, "REQUEST_METHOD", NULL);
         if (value)
-                log_field(fields, "PHP_REQUEST_METHOD=%s", value);
+                log_fields_add(fields, "PHP_REQUEST_METHOD=%s", value);
         value = pairs_get(params, "REQUEST_URI", NULL);
         if (value)
-                log_field(fields, "PHP_REQUEST_URI=%s", value);
+                log_fields_add(fields, "PHP_REQUEST_URI=%s", value);
         value = SG(request_info).path_translated;
         if (!value)
                 value = pairs_get(params, "SCRIPT_FILENAME", NULL);
         if (value)
-                log_field(fields, "PHP_SCRIPT=%s", value);
+                log_fields_add(fields, "PHP_SCRIPT=%s", value);
 }
 
 /* The level that php_log_err_with_severity() derives is LOG_NOTICE for all errors; the type says more. */
@@ -112,35 +95,83 @@ static bool log_is_pending(const char *line) {
         return log_pending.valid && strstr(line, log_pending.message) != NULL;
 }
 
+/* fastcgi.logging: the front end writes it into its own log, all of a request in one line; php-fpm's form */
+static void log_to_front_end(const char *prefix, const char *message) {
+        SapiContext *context = embed_context();
+        char *text;
+        size_t size;
+
+        if (!embed_ini.logging || !context || context->finished || !context->request->write_error)
+                return;
+
+        size = spprintf(&text, 0, "%s%s%s", context->has_logged ? "; " : "", prefix, message);
+        context->has_logged = true;
+        context->request->write_error(context->request->userdata, text, size);
+        efree(text);
+}
+
 void embed_log_message(const char *message, int level) {
-        LogFields fields = {};
+        _cleanup_(log_fields_done) LogFields fields = {};
 
         if (log_is_pending(message)) {
                 level = log_level_of(log_pending.type);
-                log_field(&fields, "CODE_FILE=%.*s", (int)log_pending.file_size, log_pending.file);
-                log_field(&fields, "CODE_LINE=%" PRIu32, log_pending.line);
+                log_fields_add(&fields, "CODE_FILE=%s", log_pending.file);
+                log_fields_add(&fields, "CODE_LINE=%" PRIu32, log_pending.line);
         } else if (zend_is_executing()) {
-                log_field(&fields, "CODE_FILE=%s", zend_get_executed_filename());
-                log_field(&fields, "CODE_LINE=%" PRIu32, zend_get_executed_lineno());
+                log_fields_add(&fields, "CODE_FILE=%s", zend_get_executed_filename());
+                log_fields_add(&fields, "CODE_LINE=%" PRIu32, zend_get_executed_lineno());
         }
         log_pending.valid = false;
 
         if (zend_is_executing() && get_active_function_name())
-                log_field(&fields, "CODE_FUNC=%s", get_active_function_name());
+                log_fields_add(&fields, "CODE_FUNC=%s", get_active_function_name());
         log_fields_of_request(&fields);
-        log_entry(level, message, fields.list);
+        log_entry(level, message, log_fields_list(&fields));
+        log_to_front_end("PHP message: ", message);
 }
 
 void embed_log_refusal(SapiContext *context, int status, const char *reason) {
         static LogLimit limit = LOG_LIMIT(10 * 1000000, 20); /* any client can ask for what is not there */
-        LogFields fields = {};
-        char message[LOG_FIELD_MAX];
+        _cleanup_(log_fields_done) LogFields fields = {};
+        char message[1024];
 
+        /* php-fpm's words, which people search their front end's log for */
+        log_to_front_end("", status == 404 ? "Primary script unknown" : reason);
         if (!log_limit_below(&limit))
                 return;
 
         log_fields_of_request(&fields);
-        log_field(&fields, "PHP_STATUS=%d", status);
+        log_fields_add(&fields, "PHP_STATUS=%d", status);
         (void)snprintf(message, sizeof(message), "Request refused with %d: %s", status, reason);
-        log_entry(LOG_NOTICE, message, fields.list);
+        log_entry(LOG_NOTICE, message, log_fields_list(&fields));
+}
+
+void embed_log_script(int level, const char *message, const char *context) {
+        _cleanup_(log_fields_done) LogFields fields = {};
+
+        log_fields_add(&fields, "CODE_FILE=%s", zend_get_executed_filename());
+        log_fields_add(&fields, "CODE_LINE=%" PRIu32, zend_get_executed_lineno());
+        log_fields_of_request(&fields);
+        if (context)
+                log_fields_add(&fields, "PHP_CONTEXT=%s", context);
+        log_entry(level, message, log_fields_list(&fields));
+}
+
+void embed_log_output(const char *data, size_t size) {
+        static LogLimit limit = LOG_LIMIT(10 * 1000000, 20);
+        _cleanup_(log_fields_done) LogFields fields = {};
+        char message[1024];
+
+        while (size > 0 && (data[size - 1] == '\n' || data[size - 1] == '\r'))
+                size--;
+        if (size == 0 || !log_limit_below(&limit))
+                return;
+
+        (void)snprintf(message,
+                       sizeof(message),
+                       "The resident script printed: %.*s",
+                       (int)MIN2(size, sizeof(message)),
+                       data);
+        log_fields_of_request(&fields);
+        log_entry(LOG_NOTICE, message, log_fields_list(&fields));
 }

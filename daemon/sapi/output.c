@@ -28,7 +28,7 @@ size_t embed_write(const char *data, size_t size) {
                 return size;
 
         if (embed_put(context, data, size) < 0)
-                php_handle_aborted_connection();
+                embed_on_client_gone();
         return size;
 }
 
@@ -38,12 +38,10 @@ void embed_flush(void *server_context) {
         if (!context || context->finished || context->aborted)
                 return;
 
-        /* a flush before any output sends the head */
-        if (!SG(headers_sent))
-                (void)sapi_send_headers();
+        /* what is in PHP's own buffers stays there, and so does the head, which may still change */
         if (context->request->flush(context->request->userdata) < 0) {
                 context->aborted = true;
-                php_handle_aborted_connection();
+                embed_on_client_gone();
         }
 }
 
@@ -67,48 +65,89 @@ static const char *embed_reason(int status) {
         return "";
 }
 
-static void embed_put_status(SapiContext *context, const sapi_headers_struct *headers) {
+static bool header_is(const sapi_header_struct *h, const char *name) {
+        size_t size = strlen(name);
+
+        return h->header_len > size && strncasecmp(h->header, name, size) == 0;
+}
+
+static bool has_status_header(sapi_headers_struct *headers) {
+        zend_llist_position position;
+
+        for (sapi_header_struct *h = zend_llist_get_first_ex(&headers->headers, &position); h;
+             h = zend_llist_get_next_ex(&headers->headers, &position))
+                if (header_is(h, "Status:"))
+                        return true;
+
+        return false;
+}
+
+/* The line that gives the status; 0 bytes: none is needed, or the script has set one itself. */
+static size_t format_status(sapi_headers_struct *headers, char *text, size_t size) {
         const char *line = embed_status_line(headers);
-        char text[1024];
         int n;
 
-        if (line && atoi(line) == headers->http_response_code)
-                n = snprintf(text, sizeof(text), "Status: %s\r\n", line);
-        else if (headers->http_response_code != 0 && headers->http_response_code != 200)
+        if (!embed_ini.nph && (headers->http_response_code == 0 || headers->http_response_code == 200))
+                return 0;
+
+        if (line && embed_ini.rfc2616_headers)
+                n = snprintf(text, size, "%s\r\n", headers->http_status_line);
+        else if (line && atoi(line) == headers->http_response_code)
+                n = snprintf(text, size, "Status: %s\r\n", line);
+        else if (has_status_header(headers))
+                return 0;
+        else
                 n = snprintf(text,
-                             sizeof(text),
+                             size,
                              "Status: %d %s\r\n",
                              headers->http_response_code,
                              embed_reason(headers->http_response_code));
-        else
-                return;
 
-        if (n >= (int)sizeof(text)) { /* a reason phrase of a kilobyte is cut */
-                n = sizeof(text) - 1;
+        if (n >= (int)size) { /* a reason phrase of a kilobyte is cut */
+                n = (int)size - 1;
                 memcpy(text + n - 2, "\r\n", 2);
         }
-        (void)embed_put(context, text, (size_t)n); /* a client that has gone shows at the next write */
+        return (size_t)n;
+}
+
+/* A header of the script's. CRLF by itself would end the head. */
+static void put_header(SapiContext *context, const sapi_header_struct *h) {
+        if (h->header_len == 0)
+                return;
+
+        (void)embed_put(context,
+                        h->header,
+                        h->header_len); /* a client that has gone shows at the next write */
+        (void)embed_put(context, "\r\n", 2);
+        if (context->request->on_header)
+                context->request->on_header(context->request->userdata, h->header, h->header_len);
 }
 
 int embed_send_headers(sapi_headers_struct *headers) {
         SapiContext *context = embed_context();
         zend_llist_position position;
-        sapi_header_struct *h;
+        char status[1024];
+        bool has_status;
+        size_t n;
 
         if (!context || context->finished || SG(request_info).no_headers)
                 return SAPI_HEADER_SENT_SUCCESSFULLY;
 
-        embed_put_status(context, headers);
+        n = format_status(headers, status, sizeof(status));
+        has_status = n > 0;
+        if (has_status)
+                (void)embed_put(context, status, n);
 
-        for (h = zend_llist_get_first_ex(&headers->headers, &position); h;
+        for (sapi_header_struct *h = zend_llist_get_first_ex(&headers->headers, &position); h;
              h = zend_llist_get_next_ex(&headers->headers, &position)) {
-                if (h->header_len == 0)
-                        continue;
-                if (headers->http_response_code == 304 && h->header_len > 13 &&
-                    strncasecmp(h->header, "Content-Type:", 13) == 0)
+                if (header_is(h, "Status:")) {
+                        if (has_status)
+                                continue;
+                        has_status = true;
+                }
+                if (headers->http_response_code == 304 && header_is(h, "Content-Type:"))
                         continue; /* RFC 9110 section 15.4.5: no metadata of a body that is not sent */
-                (void)embed_put(context, h->header, h->header_len);
-                (void)embed_put(context, "\r\n", 2);
+                put_header(context, h);
         }
 
         (void)embed_put(context, "\r\n", 2);
@@ -130,6 +169,6 @@ void embed_answer(SapiContext *context, int status, const char *reason, const ch
         if (embed_put(context, head, (size_t)n) == 0)
                 (void)embed_put(context, text, strlen(text));
         context->finished = true;
-        (void)context->request->finish(context->request->userdata,
-                                       /* early= */ false); /* nobody is left to be told */
+        /* nobody is left to be told of a failure */
+        (void)context->request->finish(context->request->userdata, /* exit_status= */ 0, /* early= */ false);
 }

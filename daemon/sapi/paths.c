@@ -2,7 +2,7 @@
 /*
  * Finding the script
  *
- * The front end names a file in SCRIPT_FILENAME. It runs if it is a regular,
+ * The front end names a file (script.c tells which). It runs if it is a regular,
  * readable file, if its name ends in an allowed extension, and if its real
  * path, all links followed, lies below root or one of the `also` directories.
  *
@@ -17,11 +17,9 @@
 #include "sapi/internal.h"
 
 #include <errno.h>
-#include <ext/standard/url.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "util/clock.h"
@@ -135,8 +133,11 @@ static SapiPathOutcome path_check(const char *path, char **ret_real, const char 
 }
 
 /* @st: of @path, a regular file, now. */
-static SapiPathOutcome
-path_resolve(const char *path, const struct stat *st, char **ret_real, const char **ret_reason) {
+static SapiPathOutcome path_resolve(const char *path,
+                                    const struct stat *st,
+                                    char **ret_real,
+                                    bool *ret_known,
+                                    const char **ret_reason) {
         struct PathEntry *entry = path_entry(path);
         uint64_t now = clock_now_usec();
         SapiPathOutcome outcome;
@@ -146,6 +147,7 @@ path_resolve(const char *path, const struct stat *st, char **ret_real, const cha
             entry->changed.tv_sec == st->st_ctim.tv_sec && entry->changed.tv_nsec == st->st_ctim.tv_nsec &&
             now - entry->checked_usec < CACHE_USEC && strcmp(entry->path, path) == 0) {
                 *ret_real = entry->real;
+                *ret_known = true;
                 return SAPI_PATH_FOUND;
         }
 
@@ -170,151 +172,39 @@ path_resolve(const char *path, const struct stat *st, char **ret_real, const cha
                 .checked_usec = now,
         };
         *ret_real = real;
+        *ret_known = false;
         return SAPI_PATH_FOUND;
 }
 
-/*
- * Apache's mod_proxy_fcgi writes "proxy:fcgi://host:port/path?query" (also
- * "proxy:balancer://"): gives the path, and cuts the query off @path.
- */
-static char *path_strip_proxy(char *path) {
-        static const char *const prefixes[] = { "proxy:fcgi://", "proxy:balancer://" };
-
-        for (size_t i = 0; i < ELEMENTSOF(prefixes); i++) {
-                size_t n = strlen(prefixes[i]);
-                char *slash;
-
-                if (strncasecmp(path, prefixes[i], n) != 0)
-                        continue;
-
-                slash = strchr(path + n, '/');
-                if (!slash)
-                        return path;
-                slash[strcspn(slash, "?")] = '\0';
-                return slash;
-        }
-
-        return path;
-}
-
-/*
- * ProxyPassMatch of Apache leaves the path %-encoded, SetHandler does not. A
- * file that is there under the name as it stands is the latter's. -EINVAL: a NUL
- * came out.
- */
-static int path_decode(char *path) {
+SapiPathOutcome
+embed_find_script(SapiContext *context, char **ret_script, bool *ret_known, const char **ret_reason) {
+        char path[PATH_MAX] = "";
         struct stat st;
-        size_t size;
+        int r;
 
-        if (!strchr(path, '%') || (stat(path, &st) == 0 && S_ISREG(st.st_mode)))
-                return 0;
+        *ret_reason = NULL;
+        r = embed_locate_script(context, path, &st, ret_reason);
+        if (*ret_reason)
+                return r == -EINVAL ? SAPI_PATH_DENIED : SAPI_PATH_MISSING;
+        if (r == -EACCES)
+                return path_refuse(SAPI_PATH_DENIED,
+                                   ret_reason,
+                                   path,
+                                   NULL,
+                                   "stands in a directory that the pool's user may not enter");
+        if (r == -ENOMEM)
+                return path_refuse(SAPI_PATH_MISSING, ret_reason, path, NULL, "found no memory");
+        if (!embed_ini.fix_pathinfo &&
+            !path_has_extension(path)) /* php-fpm does not look whether it exists */
+                return path_refuse(SAPI_PATH_DENIED,
+                                   ret_reason,
+                                   path,
+                                   NULL,
+                                   "has no extension of security.extensions");
+        if (r < 0)
+                return path_refuse(SAPI_PATH_MISSING, ret_reason, path, NULL, "does not exist");
+        if (!S_ISREG(st.st_mode))
+                return path_refuse(SAPI_PATH_MISSING, ret_reason, path, NULL, "is not a regular file");
 
-        size = php_raw_url_decode(path, strlen(path));
-        return size == strlen(path) ? 0 : -EINVAL;
-}
-
-/* SCRIPT_NAME without the path info behind it; PATH_INFO; PATH_TRANSLATED. All or none. */
-static void path_set_info(SapiContext *context, const char *info) {
-        const Pairs *params = context->request->params;
-        const char *name = pairs_get(params, "SCRIPT_NAME", NULL);
-        const char *root = pairs_get(params, "DOCUMENT_ROOT", NULL);
-        size_t info_size = strlen(info), name_size = name ? strlen(name) : 0;
-
-        context->path_info = strdup(info);
-        if (name_size >= info_size && strcmp(name + name_size - info_size, info) == 0)
-                context->script_name = strndup(name, name_size - info_size);
-        if (root && asprintf(&context->path_translated, "%s%s", root, info) < 0)
-                context->path_translated = NULL;
-}
-
-/* What scripts see as SCRIPT_FILENAME: the file alone, links not followed, as under php-fpm. */
-static void path_set_filename(SapiContext *context, const char *path) {
-        const char *name = pairs_get(context->request->params, "SCRIPT_FILENAME", NULL);
-
-        if (!name || strcmp(name, path) != 0)
-                context->script_filename = strdup(path);
-}
-
-/* Walks back over '/' until a regular file stands there: "/a/b.php/c/d" is b.php with path info "/c/d". */
-static SapiPathOutcome
-path_walk(SapiContext *context, char *path, char **ret_real, const char **ret_reason) {
-        char *end = path + strlen(path);
-        struct stat st;
-
-        for (;;) {
-                char cut = *end;
-
-                *end = '\0';
-                if (stat(path, &st) == 0) {
-                        if (S_ISREG(st.st_mode)) {
-                                SapiPathOutcome outcome = path_resolve(path, &st, ret_real, ret_reason);
-
-                                if (outcome == SAPI_PATH_FOUND)
-                                        path_set_filename(context, path);
-                                *end = cut;
-                                if (outcome == SAPI_PATH_FOUND && cut != '\0')
-                                        path_set_info(context, end);
-                                return outcome;
-                        }
-                        *end = cut;
-                        return path_refuse(SAPI_PATH_MISSING,
-                                           ret_reason,
-                                           path,
-                                           NULL,
-                                           "is not a regular file");
-                }
-                if (errno == EACCES) {
-                        *end = cut;
-                        return path_refuse(SAPI_PATH_DENIED,
-                                           ret_reason,
-                                           path,
-                                           NULL,
-                                           "stands in a directory that the pool's user may not enter");
-                }
-                *end = cut;
-
-                do {
-                        if (end == path)
-                                return path_refuse(SAPI_PATH_MISSING,
-                                                   ret_reason,
-                                                   path,
-                                                   NULL,
-                                                   "does not exist");
-                        end--;
-                } while (*end != '/');
-                if (end == path)
-                        return path_refuse(SAPI_PATH_MISSING, ret_reason, path, NULL, "does not exist");
-        }
-}
-
-SapiPathOutcome embed_find_script(SapiContext *context, char **ret_script, const char **ret_reason) {
-        const Pairs *params = context->request->params;
-        char buffer[PATH_MAX], *path;
-        const char *name;
-        size_t size;
-
-        name = pairs_get(params, "SCRIPT_FILENAME", &size);
-        if (!name || size == 0)
-                name = pairs_get(params, "PATH_TRANSLATED", &size); /* IIS */
-        if (!name || size == 0) {
-                *ret_reason = "The front end sent no SCRIPT_FILENAME";
-                return SAPI_PATH_MISSING;
-        }
-        if (strlen(name) != size) {
-                *ret_reason = "SCRIPT_FILENAME has a NUL in it";
-                return SAPI_PATH_DENIED;
-        }
-        if (size >= sizeof(buffer)) {
-                *ret_reason = "SCRIPT_FILENAME is longer than a path can be";
-                return SAPI_PATH_MISSING;
-        }
-
-        memcpy(buffer, name, size + 1);
-        path = path_strip_proxy(buffer);
-        if (path != buffer && path_decode(path) < 0) {
-                *ret_reason = "SCRIPT_FILENAME has a NUL in it";
-                return SAPI_PATH_DENIED;
-        }
-
-        return path_walk(context, path, ret_script, ret_reason);
+        return path_resolve(path, &st, ret_script, ret_known, ret_reason);
 }

@@ -16,12 +16,19 @@
 #include <ext/standard/php_filestat.h>
 #include <rfc1867.h>
 
-static void embed_fill_request_info(SapiContext *context, char *script) {
+/* What PHP_SELF begins with. Without cgi.fix_pathinfo that is PATH_INFO, if there is one (php-fpm: "pre 4.3 behaviour"). */
+static char *embed_script_name(void) {
+        char *info = embed_ini.fix_pathinfo ? NULL : embed_get_param(ZEND_STRL("PATH_INFO"));
+
+        return info ? info : embed_get_param(ZEND_STRL("SCRIPT_NAME"));
+}
+
+void embed_fill_request_info(SapiContext *context, char *script) {
         const Pairs *params = context->request->params;
 
         SG(request_info).request_method = pairs_get(params, "REQUEST_METHOD", NULL);
         SG(request_info).query_string = (char *)pairs_get(params, "QUERY_STRING", NULL);
-        SG(request_info).request_uri = embed_get_param(ZEND_STRL("SCRIPT_NAME"));
+        SG(request_info).request_uri = embed_script_name();
         SG(request_info).path_translated = script;
         SG(request_info).content_type = pairs_get(params, "CONTENT_TYPE", NULL);
         if (!SG(request_info).content_type)
@@ -33,27 +40,17 @@ static void embed_fill_request_info(SapiContext *context, char *script) {
         SG(sapi_headers).http_response_code = 200;
 
         php_handle_auth_data(pairs_get(params, "HTTP_AUTHORIZATION", NULL));
+        (void)snprintf(context->request->user,
+                       sizeof(context->request->user),
+                       "%s",
+                       SG(request_info).auth_user ? SG(request_info).auth_user : "");
 }
 
-/* The directory of the script becomes the current one, as under every SAPI. */
-static void embed_change_directory(const char *script) {
-        char directory[PATH_MAX];
-        const char *slash = strrchr(script, '/');
-        size_t size = slash ? (size_t)(slash - script) : 0;
-
-        if (size == 0 || size >= sizeof(directory))
-                return;
-
-        memcpy(directory, script, size);
-        directory[size] = '\0';
-        (void)chdir(
-                directory); /* it may be readable only through the file: then relative names fail, no more */
-}
-
-static void embed_execute(SapiContext *context, char *script) {
+void embed_execute(SapiContext *context, char *script, bool known) {
         zend_file_handle file;
 
-        embed_change_directory(script);
+        embed_change_directory(script, known);
+        EG(exit_status) = 0; /* the last script's stays there else */
         zend_stream_init_filename(&file, script);
         file.primary_script = true;
 
@@ -69,8 +66,7 @@ static void embed_execute(SapiContext *context, char *script) {
         context->request->exit_status = EG(exit_status);
 }
 
-/* True if the request may run. */
-static bool embed_begin(SapiContext *context, char *script) {
+bool embed_begin(SapiContext *context, char *script) {
         volatile bool ok = false;
 
         embed_fill_request_info(context, script);
@@ -93,13 +89,31 @@ static void embed_refuse(SapiContext *context, SapiPathOutcome outcome, const ch
                 embed_answer(context, status, "Forbidden", "Access denied.\n");
 }
 
-static void embed_run(SapiContext *context, char *script) {
+/* fastcgi.error_header: for front ends that look at a header to see that a script failed. */
+void embed_set_error_header(void) {
+        sapi_header_line line = { .line = embed_ini.error_header };
+
+        if (EG(exit_status) != 255 || !line.line || *line.line == '\0' || SG(headers_sent))
+                return;
+
+        line.line_len = strlen(line.line);
+        (void)sapi_header_op(SAPI_HEADER_REPLACE, &line); /* a bad value is PHP's to report */
+}
+
+static void embed_run(SapiContext *context, char *script, bool known) {
         SapiRequest *request = context->request;
 
         request->on_script(request->userdata, script);
-        if (embed_begin(context, script))
-                embed_execute(context, script);
-        else {
+        if (embed_begin(context, script)) {
+                embed_execute(context, script, known);
+                embed_set_error_header();
+                if (!CG(unclean_shutdown)) {
+                        zend_try {
+                                embed_sample_opcache(context);
+                        }
+                        zend_end_try();
+                }
+        } else {
                 request->retire = true;
                 embed_answer(context, 500, "Internal Server Error", "PHP could not start the request.\n");
         }
@@ -129,22 +143,21 @@ void sapi_run(SapiRequest *request) {
         const char *reason = NULL;
         SapiPathOutcome outcome;
         char *script = NULL;
+        bool known = false;
 
         request->status = 200;
         request->exit_status = 0;
         request->retire = false;
         SG(server_context) = &context;
         embed_interrupt_begin();
+        embed_timer_begin();
 
-        outcome = embed_find_script(&context, &script, &reason);
+        outcome = embed_find_script(&context, &script, &known, &reason);
         if (outcome == SAPI_PATH_FOUND)
-                embed_run(&context, script);
+                embed_run(&context, script, known);
         else
                 embed_refuse(&context, outcome, reason);
 
         SG(server_context) = NULL;
-        free(context.script_name);
-        free(context.script_filename);
-        free(context.path_info);
-        free(context.path_translated);
+        embed_overrides_done(&context);
 }

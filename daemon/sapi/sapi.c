@@ -15,20 +15,15 @@
 #include "sapi/internal.h"
 
 #include <Zend/zend_signal.h>
+#include <ext/random/php_random.h>
 #include <ext/standard/head.h>
-#include <ext/standard/php_random.h>
 #include <php_ini.h>
 #include <php_version.h>
 #include <rfc1867.h>
 #include <signal.h>
 #include <time.h>
-#include "util/clock.h"
 
 const SapiOptions *embed_options;
-
-static volatile sig_atomic_t embed_interrupted;
-static uint64_t embed_begin_usec; /* of the request that runs */
-static void (*embed_next_interrupt_function)(zend_execute_data *execute_data);
 
 static int embed_module_startup(sapi_module_struct *module) {
         return php_module_startup(module, &embed_entry);
@@ -38,7 +33,7 @@ static int embed_module_activate(void) {
         SapiContext *context = embed_context();
 
         /* also called once inside php_module_startup(), without a request */
-        if (context)
+        if (context && !embed_in_resident_request())
                 embed_ini_activate(context);
         return SUCCESS;
 }
@@ -49,7 +44,9 @@ static int embed_module_deactivate(void) {
         /* what is left of the body stays where it is: the worker knows where the request ends */
         if (context && !context->finished && !context->aborted) {
                 context->finished = true;
-                if (context->request->finish(context->request->userdata, /* early= */ false) < 0)
+                if (context->request->finish(context->request->userdata,
+                                             context->request->exit_status,
+                                             /* early= */ false) < 0)
                         context->aborted = true;
         }
         return SUCCESS;
@@ -106,35 +103,6 @@ sapi_module_struct embed_module = {
         .php_ini_ignore_cwd = 1,
 };
 
-void embed_interrupt_begin(void) {
-        embed_begin_usec = clock_now_usec();
-        embed_interrupted = 0;
-}
-
-/* The signal may have been meant for the request before: it is believed only if this one is over its time. */
-static bool embed_is_over_time(void) {
-        return clock_now_usec() - embed_begin_usec + USEC_PER_SEC / 10 >= embed_options->request_usec;
-}
-
-/* Runs between two instructions of the script, after sapi_interrupt(). */
-static void embed_on_interrupt(zend_execute_data *execute_data) {
-        if (embed_interrupted && embed_is_over_time()) {
-                embed_interrupted = 0;
-                zend_error_noreturn(E_ERROR,
-                                    "Request ran longer than the %" PRIu64
-                                    " seconds that timeouts.request allows",
-                                    embed_options->request_usec / USEC_PER_SEC);
-        }
-
-        if (embed_next_interrupt_function)
-                embed_next_interrupt_function(execute_data);
-}
-
-void sapi_interrupt(void) {
-        embed_interrupted = 1;
-        zend_atomic_bool_store(&EG(vm_interrupt), true);
-}
-
 int sapi_start(const SapiOptions *options) {
         char scan_directory[64];
 
@@ -163,15 +131,35 @@ int sapi_start(const SapiOptions *options) {
                 return -ENOEXEC;
 
         (void)unsetenv("PHP_INI_SCAN_DIR");
-        embed_ini_lock_admin_values(options);
+        embed_ini_after_start(options);
         embed_log_start();
+        embed_variables_start();
+        embed_functions_hide();
         SG(options) |= SAPI_OPTION_NO_CHDIR; /* request.c changes directory itself */
 
         zend_signal_globals.reset = 0;
         PG(max_input_time) = -1; /* a body is whole before PHP sees it; saves a timer */
-        embed_next_interrupt_function = zend_interrupt_function;
-        zend_interrupt_function = embed_on_interrupt;
+        embed_interrupt_start();
         return 0;
+}
+
+void sapi_begin_worker(void) {
+        embed_timer_forget();
+        /* a preloaded script may have drawn random numbers: all workers would go on with the same */
+        RANDOM_G(mt19937_seeded) = false;
+        RANDOM_G(combined_lcg_seeded) = false;
+}
+
+/*
+ * Servers are told that their persistent connections end. The rest of PHP's shutdown
+ * frees, piece by piece, memory that a worker shares with its template: each piece
+ * has to be copied for that first, a tenth of a second in all, and for nothing.
+ */
+void sapi_end_worker(void) {
+        zend_try {
+                zend_hash_graceful_reverse_destroy(&EG(persistent_list));
+        }
+        zend_end_try();
 }
 
 void sapi_stop(void) {

@@ -8,28 +8,15 @@
 
 #include <php_variables.h>
 
-/* What paths.c found, where it differs from the parameter; else NULL. */
-static const char *embed_replacement(const SapiContext *context, const char *name) {
-        if (strcmp(name, "SCRIPT_NAME") == 0)
-                return context->script_name;
-        if (strcmp(name, "PATH_INFO") == 0)
-                return context->path_info;
-        if (strcmp(name, "PATH_TRANSLATED") == 0)
-                return context->path_translated;
-        if (strcmp(name, "SCRIPT_FILENAME") == 0)
-                return context->script_filename;
-        return NULL;
-}
-
 char *embed_get_param(const char *name, size_t size) {
         SapiContext *context = embed_context();
-        const char *value;
+        const SapiOverride *override;
 
         if (!context)
                 return NULL;
 
-        value = embed_replacement(context, name);
-        return (char *)(value ? value : pairs_get(context->request->params, name, NULL));
+        override = embed_overridden(context, name);
+        return (char *)(override ? override->value : pairs_get(context->request->params, name, NULL));
 }
 
 static void embed_register(const char *name, const char *value, size_t size, zval *array) {
@@ -43,43 +30,90 @@ static void embed_register(const char *name, const char *value, size_t size, zva
         efree(text);
 }
 
+/* Programs take the variable HTTP_PROXY for their own setting; a client's header "Proxy" must not become it
+ * (CVE-2016-5385). */
+static bool variables_hide(const Pair *pair) {
+        return pair->name_size == 0 || strcmp(pair->name, "HTTP_PROXY") == 0;
+}
+
 static void embed_register_params(const SapiContext *context, zval *array) {
         const Pairs *params = context->request->params;
 
         for (size_t i = 0; i < params->n_entries; i++) {
                 Pair pair = pairs_at(params, i);
-                const char *value = embed_replacement(context, pair.name);
-
-                if (pair.name_size == 0)
-                        continue;
-                if (value)
-                        embed_register(pair.name, value, strlen(value), array);
-                else
+                if (!variables_hide(&pair) && !embed_overridden(context, pair.name))
                         embed_register(pair.name, pair.value, pair.value_size, array);
         }
 
-        /* found by us, not sent by the front end */
-        if (context->path_info && !pairs_get(params, "PATH_INFO", NULL))
-                embed_register("PATH_INFO", context->path_info, strlen(context->path_info), array);
-        if (context->path_translated && !pairs_get(params, "PATH_TRANSLATED", NULL))
-                embed_register("PATH_TRANSLATED",
-                               context->path_translated,
-                               strlen(context->path_translated),
-                               array);
+        for (size_t i = 0; i < context->n_overrides; i++) {
+                const SapiOverride *override = &context->overrides[i];
+
+                if (override->value)
+                        embed_register(override->name, override->value, strlen(override->value), array);
+        }
 }
 
-void embed_register_variables(zval *array) {
-        const SapiContext *context = embed_context();
-        const char *name = embed_get_param(ZEND_STRL("SCRIPT_NAME"));
-        const char *info = embed_get_param(ZEND_STRL("PATH_INFO"));
-        char *self = NULL;
+static void (*variables_import)(zval *array); /* libphp's own */
+static void (*variables_load)(zval *array);
 
-        php_import_environment_variables(array);
+static void variables_load_one(zval *array, const char *name, const char *value, size_t size) {
+        zval text;
+
+        ZVAL_STRINGL(&text, value, size);
+        (void)zend_symtable_str_update(Z_ARRVAL_P(array), name, strlen(name), &text); /* cannot fail */
+}
+
+/* The same without filters, for getenv() without a name. */
+static void embed_load_environment(zval *array) {
+        const SapiContext *context = embed_context();
+
+        variables_load(array);
+        if (!context)
+                return;
+
+        for (size_t i = 0; i < context->request->params->n_entries; i++) {
+                Pair pair = pairs_at(context->request->params, i);
+
+                if (!variables_hide(&pair) && !embed_overridden(context, pair.name))
+                        variables_load_one(array, pair.name, pair.value, pair.value_size);
+        }
+        for (size_t i = 0; i < context->n_overrides; i++)
+                if (context->overrides[i].value)
+                        variables_load_one(array,
+                                           context->overrides[i].name,
+                                           context->overrides[i].value,
+                                           strlen(context->overrides[i].value));
+        variables_load_one(array, "FCGI_ROLE", "RESPONDER", strlen("RESPONDER"));
+}
+
+/* For $_SERVER and $_ENV: the process's environment, and the parameters over it. */
+static void embed_import_environment(zval *array) {
+        const SapiContext *context = embed_context();
+
+        variables_import(array);
         if (!context)
                 return;
 
         embed_register_params(context, array);
         embed_register("FCGI_ROLE", "RESPONDER", strlen("RESPONDER"), array);
+}
+
+void embed_variables_start(void) {
+        variables_import = php_import_environment_variables;
+        php_import_environment_variables = embed_import_environment;
+        variables_load = php_load_environment_variables;
+        php_load_environment_variables = embed_load_environment;
+}
+
+void embed_register_variables(zval *array) {
+        const SapiContext *context = embed_context();
+        const char *name = SG(request_info).request_uri;
+        const char *info = embed_ini.fix_pathinfo ? embed_get_param(ZEND_STRL("PATH_INFO")) : NULL;
+        char *self = NULL;
+
+        php_import_environment_variables(array);
+        if (!context)
+                return;
 
         spprintf(&self, 0, "%s%s", name ? name : "", info ? info : "");
         embed_register("PHP_SELF", self, strlen(self), array);
