@@ -24,8 +24,8 @@
 #define CONTENT_MAX      65528U
 #define RECORDS_PER_SEND 8U
 
-int answer_init(Answer *answer, int timeout_msec) {
-        *answer = (Answer){ .fd = -EBADF, .timeout_msec = timeout_msec };
+int answer_init(Answer *answer, int timeout_msec, _Atomic uint32_t *begun) {
+        *answer = (Answer){ .fd = -EBADF, .timeout_msec = timeout_msec, .begun = begun };
         answer->buffer = malloc(FCGI_HEADER_SIZE + CONTENT_MAX + FCGI_END_SIZE);
         return answer->buffer ? 0 : -ENOMEM;
 }
@@ -41,6 +41,7 @@ void answer_begin(Answer *answer, int fd, uint16_t id) {
         answer->failed = false;
         answer->content_size = 0;
         answer->sent_size = 0;
+        atomic_store_explicit(answer->begun, 0, memory_order_relaxed);
 }
 
 /* Waits until the peer takes more. False: it does not. */
@@ -52,6 +53,10 @@ static bool answer_wait(const Answer *answer) {
 
 /* Sends all of @iov, which is used up. */
 static int answer_send(Answer *answer, struct iovec *iov, size_t n_iov) {
+        if (answer->muted)
+                return 0;
+
+        atomic_store_explicit(answer->begun, 1, memory_order_relaxed);
         while (n_iov > 0 && !answer->failed) {
                 struct msghdr message = { .msg_iov = iov, .msg_iovlen = n_iov };
                 ssize_t n = sendmsg(answer->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -138,6 +143,26 @@ int answer_write(Answer *answer, const void *data, size_t size) {
         memcpy(answer->buffer + FCGI_HEADER_SIZE + answer->content_size, data, size);
         answer->content_size += size;
         return 0;
+}
+
+int answer_write_error(Answer *answer, const void *data, size_t size) {
+        static const uint8_t zeros[7];
+        uint8_t header[FCGI_HEADER_SIZE];
+        size_t padding;
+
+        size = MIN2(size, CONTENT_MAX);
+        if (size == 0) /* an empty record would end the stream (FastCGI 1.0, section 3.3) */
+                return 0;
+
+        padding = (8 - size % 8) % 8;
+        fcgi_record_encode(header, FCGI_STDERR, answer->id, size, padding);
+        return answer_send(answer,
+                           (struct iovec[]){
+                                   { header, FCGI_HEADER_SIZE },
+                                   { (void *)data, size },
+                                   { (void *)zeros, padding },
+                           },
+                           3);
 }
 
 int answer_end(Answer *answer, uint32_t app_status, uint8_t protocol_status) {

@@ -33,18 +33,23 @@ static const char *figures_state(WorkerState state) {
 
 static void figures_worker(const ScoreboardCopy *copy, uint64_t now, SapiWorkerStatus *ret) {
         bool busy = copy->state == WORKER_BUSY || copy->state == WORKER_FINISHED;
+        uint64_t duration = MAX2(copy->duration_usec, 1);
 
         *ret = (SapiWorkerStatus){
                 .pid = (int)copy->pid,
                 .busy = busy,
                 .state = figures_state(copy->state),
                 .n_requests = copy->n_requests,
-                .age_usec = now > copy->state_usec ? now - copy->state_usec : 0,
+                .age_usec = now > copy->start_usec ? now - copy->start_usec : 0,
+                .state_usec = now > copy->state_usec ? now - copy->state_usec : 0,
                 .memory = copy->memory,
+                .body_size = copy->body_size,
+                .cpu_percent = 100.0 * (double)copy->cpu_usec / (double)duration,
         };
         memcpy(ret->method, copy->method, sizeof(ret->method));
         memcpy(ret->uri, copy->uri, sizeof(ret->uri));
         memcpy(ret->script, copy->script, sizeof(ret->script));
+        memcpy(ret->user, copy->user, sizeof(ret->user));
 }
 
 int figures_get(SapiPoolStatus *ret) {
@@ -56,6 +61,9 @@ int figures_get(SapiPoolStatus *ret) {
                 .start_usec = atomic_load(&head->start_wall_usec),
                 .n_requests = atomic_load(&head->n_requests_gone),
                 .n_queued = queued > 0 ? (uint64_t)queued : 0,
+                .n_queued_most = atomic_load(&head->n_queued_most),
+                .n_queued_max = figures_setup->config->connections_max,
+                .n_slow = atomic_load(&head->n_slow),
                 .n_busy_most = atomic_load(&head->n_busy_most),
                 .n_max_reached = atomic_load(&head->n_max_reached),
         };

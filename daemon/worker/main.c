@@ -86,6 +86,14 @@ static int run(const char *name) {
         if (r < 0)
                 return log_error_errno(r, "Failed to set '%s' of env: %m", entry), EXIT_FAILURE;
 
+        if (config->resident) {
+                /* what worker scripts look for to know that they are one */
+                (void)setenv("FRANKENPHP_WORKER",
+                             "1",
+                             /* overwrite= */ 1); /* or they say that they are none */
+                (void)setenv("PHP_POOL_RESIDENT", "1", 1);
+        }
+
         r = sapi_start(&(SapiOptions){
                 .pool = config->name,
                 .root = config->root,
@@ -95,6 +103,7 @@ static int run(const char *name) {
                 .values = config->php_values,
                 .admin_values = config->php_admin_values,
                 .params_may_set_ini = config->params_may_set_ini,
+                .is_resident = config->resident != NULL,
                 .state_directory = state,
                 .cache_directory = cache,
                 .request_usec = config->request_usec,

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "sapi/sapi.h"
 #include "util/clock.h"
@@ -20,18 +21,7 @@
 #include "util/log.h"
 #include "util/parse.h"
 #include "worker/run.h"
-
-typedef struct Run Run;
-
-/* One request, while it runs. */
-struct Run {
-        Worker *worker;
-        IntakeCursor cursor;
-        char id[40];
-        const char *script;
-        bool keep;
-        bool ended;
-};
+#include "worker/status-page.h"
 
 static const char *run_param(const Run *run, const char *name) {
         return pairs_get(&run->worker->intake.server.params, name, NULL);
@@ -61,27 +51,38 @@ static void run_release(Run *run) {
         WorkerMessage message = { .type = WORKER_PARK_KEPT, .since_usec = clock_now_usec() };
 
         if (run->keep)
-                (void)channel_send(run->worker->channel,
-                                   &message,
-                                   sizeof(message),
-                                   &intake->fd,
-                                   1); /* else it
-                                                                                                        closes */
+                /* or it closes */
+                (void)channel_send(run->worker->channel, &message, sizeof(message), &intake->fd, 1);
         if (run->worker->held_watched)
                 (void)epoll_ctl(run->worker->epoll, EPOLL_CTL_DEL, intake->fd, NULL); /* it was added */
         run->worker->held_watched = false;
         intake->fd = fd_close(intake->fd);
 }
 
-static int run_finish(void *userdata, bool early) {
+static void run_write_error(void *userdata, const char *text, size_t size) {
+        Run *run = userdata;
+
+        (void)answer_write_error(&run->worker->answer,
+                                 text,
+                                 size); /* a peer that has gone shows at the next write */
+}
+
+/* Called in a signal handler. */
+static bool run_is_gone(void *userdata) {
+        const Run *run = userdata;
+
+        return intake_is_abandoned(&run->worker->intake);
+}
+
+static int run_finish(void *userdata, int exit_status, bool early) {
         Run *run = userdata;
         int r;
 
-        if (run->ended)
+        if (run->ended || run->worker->is_child)
                 return 0;
 
         run->ended = true;
-        r = answer_end(&run->worker->answer, /* app_status= */ 0, FCGI_REQUEST_COMPLETE);
+        r = answer_end(&run->worker->answer, (uint32_t)exit_status, FCGI_REQUEST_COMPLETE);
         if (early) {
                 atomic_store(&run->worker->slot->state, WORKER_FINISHED);
                 if (!intake_has_more(&run->worker->intake))
@@ -94,11 +95,28 @@ static void run_on_script(void *userdata, const char *path) {
         Run *run = userdata;
 
         run->script = path;
-        scoreboard_describe(run->worker->slot,
-                            run->id,
-                            run_param(run, "REQUEST_METHOD"),
-                            run_param(run, "REQUEST_URI"),
-                            path);
+        scoreboard_describe_script(run->worker->slot, path);
+}
+
+static void run_on_header(void *userdata, const char *line, size_t size) {
+        Run *run = userdata;
+
+        access_see_header(&run->worker->access, line, size);
+}
+
+static void run_on_opcache(void *userdata, const SapiOpcache *from) {
+        Run *run = userdata;
+        ScoreboardOpcache *to = &run->worker->slot->opcache;
+
+        atomic_store(&to->hits, from->hits);
+        atomic_store(&to->misses, from->misses);
+        atomic_store(&to->memory_used, from->memory_used);
+        atomic_store(&to->memory_free, from->memory_free);
+        atomic_store(&to->memory_wasted, from->memory_wasted);
+        atomic_store(&to->n_scripts, from->n_scripts);
+        atomic_store(&to->n_restarts, from->n_restarts);
+        atomic_store(&to->restart_pending, from->restart_pending ? 1 : 0);
+        atomic_store(&to->sampled_usec, clock_now_usec());
 }
 
 /* The front end's id if it sent a plain one, else our own: unique in this pool's life. */
@@ -133,86 +151,143 @@ static bool run_body_size(const Run *run, uint64_t *ret) {
         return true;
 }
 
-static void run_log_access(const Run *run, const SapiRequest *request, uint64_t usec) {
-        PoolLogAccess access = run->worker->setup->config->log_access;
-        const char *method = run_param(run, "REQUEST_METHOD"), *uri = run_param(run, "REQUEST_URI");
-        char text[7][400];
-        const char *fields[8] = {};
+/* Processor time since the last request ended, which is what this one took: an idle worker takes none. */
+static void run_measure(Worker *worker, AccessRequest *access) {
+        uint64_t user, system;
+        struct rusage usage;
 
-        if (access == POOL_LOG_ACCESS_OFF || (access == POOL_LOG_ACCESS_ERRORS && request->status < 500))
-                return;
+        if (!access_is_on(&worker->access) && !worker->setup->config->status_path)
+                return; /* nobody wants to know, so the call is saved */
 
-        (void)snprintf(text[0], sizeof(text[0]), "PHP_REQUEST_ID=%s", run->id);
-        (void)snprintf(text[1], sizeof(text[1]), "PHP_REQUEST_METHOD=%s", method ? method : "");
-        (void)snprintf(text[2], sizeof(text[2]), "PHP_REQUEST_URI=%s", uri ? uri : "");
-        (void)snprintf(text[3], sizeof(text[3]), "PHP_SCRIPT=%s", run->script ? run->script : "");
-        (void)snprintf(text[4], sizeof(text[4]), "PHP_STATUS=%d", request->status);
-        (void)snprintf(text[5], sizeof(text[5]), "PHP_DURATION_USEC=%" PRIu64, usec);
-        (void)snprintf(text[6], sizeof(text[6]), "PHP_MEMORY_PEAK=%" PRIu64, request->memory_peak);
-        for (size_t i = 0; i < ELEMENTSOF(text); i++)
-                fields[i] = text[i];
-        log_struct(LOG_INFO,
-                   fields,
-                   "%s %s %d in %" PRIu64 " ms",
-                   method ? method : "-",
-                   uri ? uri : "-",
-                   request->status,
-                   usec / USEC_PER_MSEC);
+        (void)getrusage(RUSAGE_SELF, &usage); /* cannot fail */
+        user = (uint64_t)usage.ru_utime.tv_sec * USEC_PER_SEC + (uint64_t)usage.ru_utime.tv_usec;
+        system = (uint64_t)usage.ru_stime.tv_sec * USEC_PER_SEC + (uint64_t)usage.ru_stime.tv_usec;
+        access->cpu_user_usec = user - worker->cpu_user_usec;
+        access->cpu_system_usec = system - worker->cpu_system_usec;
+        worker->cpu_user_usec = user;
+        worker->cpu_system_usec = system;
 }
 
-static void run_php(Run *run, uint64_t body_size) {
+/* Into scoreboard and access log. */
+static void run_account(Run *run) {
+        const SapiRequest *request = &run->request;
         Worker *worker = run->worker;
-        uint64_t begin = clock_now_usec();
-        SapiRequest request = {
+        uint64_t duration = clock_now_usec() - run->begin_usec;
+        AccessRequest access = {
                 .params = &worker->intake.server.params,
-                .body_size = body_size,
                 .id = run->id,
-                .worker = worker->number,
+                .script = run->script,
+                .connection = worker->intake.fd,
+                .status = request->status,
+                .user = request->user,
+                .body_size = request->body_size,
+                .duration_usec = duration,
+                .memory_peak = request->memory_peak,
+        };
+
+        run_measure(worker, &access);
+        atomic_store(&worker->slot->memory, request->memory_peak);
+        atomic_store(&worker->slot->duration_usec, duration);
+        atomic_store(&worker->slot->cpu_usec, access.cpu_user_usec + access.cpu_system_usec);
+        tally_count(&worker->slot->tally,
+                    &(TallyRequest){
+                            .status = request->status,
+                            .bytes_in = request->body_size,
+                            .bytes_out = worker->answer.sent_size,
+                            .duration_usec = duration,
+                            .wait_usec = worker->waited_usec,
+                    });
+        scoreboard_note_end(worker->setup->board, worker->slot, duration, request->status);
+        if (access_is_on(&worker->access))
+                access_log(&worker->access, &access);
+}
+
+static void run_describe(const Run *run) {
+        Worker *worker = run->worker;
+
+        atomic_store(&worker->slot->body_size, worker->intake.body_size);
+        scoreboard_describe(worker->slot,
+                            &(ScoreboardText){
+                                    .id = run->id,
+                                    .method = run_param(run, "REQUEST_METHOD"),
+                                    .uri = run_param(run, "REQUEST_URI"),
+                                    .user = run_param(run, "REMOTE_USER"),
+                            });
+}
+
+static void run_fill_request(Run *run) {
+        run->request = (SapiRequest){
+                .params = &run->worker->intake.server.params,
+                .id = run->id,
+                .worker = run->worker->number,
                 .userdata = run,
                 .read_body = run_read_body,
                 .write = run_write,
                 .flush = run_flush,
                 .finish = run_finish,
+                .write_error = run_write_error,
+                .is_gone = run_is_gone,
                 .on_script = run_on_script,
+                .on_opcache = run_on_opcache,
+                .on_header = run->worker->access.n_wanted > 0 ? run_on_header : NULL,
         };
-
-        sapi_run(&request);
-        if (!run->ended) /* a bailout in PHP's shutdown: the client still gets an end */
-                (void)run_finish(run, /* early= */ false);
-
-        if (request.status >= 500)
-                atomic_fetch_add(&worker->slot->n_errors, 1);
-        atomic_store(&worker->slot->memory, request.memory_peak);
-        if (request.retire) {
-                worker->stopping = true;
-                worker->broken = true;
-        }
-        run_log_access(run, &request, clock_now_usec() - begin);
 }
 
-bool worker_run_request(Worker *worker) {
-        Run run = { .worker = worker, .keep = worker->intake.server.keep_conn };
-        uint64_t body_size;
+bool run_begin(Run *run, Worker *worker) {
+        *run = (Run){
+                .worker = worker,
+                .keep = worker->intake.server.keep_conn,
+                .begin_usec = clock_now_usec(),
+        };
+        run_fill_request(run);
+        run_set_id(run);
+        run_describe(run);
 
-        run_set_id(&run);
-        scoreboard_describe(worker->slot,
-                            run.id,
-                            run_param(&run, "REQUEST_METHOD"),
-                            run_param(&run, "REQUEST_URI"),
-                            "");
-
-        if (!run_param(&run, "REQUEST_METHOD")) {
+        if (!run_param(run, "REQUEST_METHOD")) {
                 worker_refuse(worker, 400, "Bad Request", "The front end sent no REQUEST_METHOD.\n");
-                return run.keep;
+                return false;
         }
-        if (!run_body_size(&run, &body_size)) {
+        if (!run_body_size(run, &run->request.body_size)) {
                 worker_refuse(worker, 400, "Bad Request", "The request body ended before CONTENT_LENGTH.\n");
-                return run.keep;
+                return false;
         }
 
         answer_begin(&worker->answer, worker->intake.fd, worker->intake.server.id);
-        run_php(&run, body_size);
-        return run.keep && !worker->answer.failed;
+        if (!status_page_answer(worker->setup->config, &worker->intake.server.params, &worker->answer))
+                return true;
+
+        run->request.status = 200;
+        run_end(run);
+        return false;
+}
+
+void run_end(Run *run) {
+        Worker *worker = run->worker;
+
+        child_end(worker);
+        if (!run->ended) /* the status page, or a bailout in PHP's shutdown: the client still gets an end */
+                (void)run_finish(run, run->request.exit_status, /* early= */ false);
+
+        if (run->request.retire) {
+                worker->broken = true;
+                worker_retire(worker, WORKER_EXIT_BAILOUT);
+        }
+        worker->memory_peak = run->request.memory_peak;
+        run_account(run);
+}
+
+bool run_may_keep(const Run *run) {
+        return run->keep && !run->worker->answer.failed;
+}
+
+bool worker_run_request(Worker *worker) {
+        Run run;
+
+        if (run_begin(&run, worker)) {
+                sapi_run(&run.request);
+                run_end(&run);
+        }
+        return run_may_keep(&run);
 }
 
 void worker_refuse(Worker *worker, int status, const char *reason, const char *text) {

@@ -10,6 +10,9 @@
  * price is paid where it can be: the template holds no connection, no lock and
  * no thread, so there is nothing a fork could catch in the middle.
  *
+ * It is also who can look at them from outside, because its memory is laid out as
+ * theirs: it reads their PHP stacks when the manager asks (trace.h).
+ *
  * It is not dumpable, because the workers run under the same uid and could
  * write its memory through /proc/PID/mem else. It stays until its last worker
  * has gone, because it is the one who can wait for them; the manager, who is
@@ -30,6 +33,7 @@
 #include "util/log.h"
 #include "util/process.h"
 #include "worker/template.h"
+#include "worker/trace.h"
 
 typedef struct Template Template;
 
@@ -39,7 +43,8 @@ struct Template {
         size_t n_workers;
         int channel;
         int signals;
-        bool closed; /* the manager wants no more workers */
+        Profile *profile; /* owned; NULL: none is being taken */
+        bool closed;      /* the manager wants no more workers */
 };
 
 static void template_say(Template *template, const TemplateMessage *message, int fd) {
@@ -61,7 +66,9 @@ static void template_become_worker(Template *template, uint32_t slot, int channe
         (void)sigprocmask(SIG_SETMASK, &none, NULL); /* cannot fail */
         fd_close(template->signals);
         fd_close(template->channel);
+        profile_free(template->profile);
         free(template->pids);
+        sapi_begin_worker();
         _exit(worker_main(template->setup, slot, channel));
 }
 
@@ -123,6 +130,47 @@ static void template_reap(Template *template) {
                 template_bury(template, pid, status);
 }
 
+static void template_trace(Template *template, const TemplateMessage *request) {
+        TemplateTrace trace = {
+                .head = {
+                        .type = TEMPLATE_TRACED,
+                        .slot = request->slot,
+                        .pid = request->pid,
+                        .status = -ESRCH,
+                },
+        };
+        size_t size = sizeof(trace.head);
+
+        /* only our own children, by the pid that we know */
+        if (request->slot < template->setup->board->n_slots && request->pid > 0 &&
+            template->pids[request->slot] == request->pid)
+                size = trace_worker(request->pid, &trace);
+
+        if (!template->closed && channel_send(template->channel, &trace, size, NULL, 0) < 0)
+                template->closed = true; /* the manager is gone */
+}
+
+static void template_end_profile(Template *template) {
+        TemplateMessage message = { .type = TEMPLATE_PROFILED };
+        _cleanup_(fd_closep) int fd = -EBADF;
+
+        message.status = profile_write(template->profile, &fd);
+        template->profile = profile_free(template->profile);
+        template_say(template, &message, fd);
+}
+
+static void template_begin_profile(Template *template, const TemplateMessage *request) {
+        int r = -EBUSY;
+
+        if (!template->profile)
+                r = profile_new(&template->profile, request->slot, (uint32_t)MAX2(request->status, 0));
+        if (r < 0) {
+                TemplateMessage message = { .type = TEMPLATE_PROFILED, .status = r };
+
+                template_say(template, &message, -EBADF);
+        }
+}
+
 static void template_listen(Template *template) {
         _cleanup_(fd_closep) int fd = -EBADF;
         TemplateMessage message;
@@ -136,8 +184,14 @@ static void template_listen(Template *template) {
                 template->closed = true;
                 return;
         }
-        if (n == sizeof(message) && message.type == TEMPLATE_FORK && n_fds == 1)
+        if (n != sizeof(message))
+                return;
+        if (message.type == TEMPLATE_FORK && n_fds == 1)
                 template_fork(template, message.slot, fd);
+        else if (message.type == TEMPLATE_TRACE)
+                template_trace(template, &message);
+        else if (message.type == TEMPLATE_PROFILE)
+                template_begin_profile(template, &message);
 }
 
 static int template_open_signals(void) {
@@ -175,6 +229,7 @@ int template_main(const PoolConfig *config, const WorkerSetup *setup) {
                 struct pollfd p[] = {
                         { .fd = template.signals, .events = POLLIN },
                         { .fd = template.closed ? -1 : template.channel, .events = POLLIN },
+                        { .fd = template.profile ? profile_fd(template.profile) : -1, .events = POLLIN },
                 };
 
                 if (poll(p, ELEMENTSOF(p), /* timeout= */ -1) < 0 && errno != EINTR)
@@ -183,8 +238,12 @@ int template_main(const PoolConfig *config, const WorkerSetup *setup) {
                         template_reap(&template);
                 if (p[1].revents)
                         template_listen(&template);
+                if (p[2].revents && template.profile &&
+                    profile_sample(template.profile, setup->board, template.pids))
+                        template_end_profile(&template);
         }
 
+        profile_free(template.profile);
         free(template.pids);
         sapi_stop();
         return EXIT_SUCCESS;

@@ -16,6 +16,8 @@ struct Reader {
         Buffer bytes;
 };
 
+static _Atomic uint32_t begun;
+
 static void *reader_main(void *userdata) {
         Reader *reader = userdata;
         uint8_t bytes[4096];
@@ -60,7 +62,7 @@ static void answer_with(size_t size, size_t step, bool flush) {
         reader.fd = fds[1];
         test_int(pthread_create(&thread, NULL, reader_main, &reader), 0);
 
-        test_int(answer_init(&answer, 10000), 0);
+        test_int(answer_init(&answer, 10000, &begun), 0);
         answer_begin(&answer, fds[0], 258);
         for (size_t i = 0; i < size; i += step) {
                 test_int(answer_write(&answer, data + i, MIN2(step, size - i)), 0);
@@ -99,7 +101,7 @@ static void test_a_peer_that_has_gone_is_noticed(void) {
 
         test_int(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
         close(fds[1]);
-        test_int(answer_init(&answer, 1000), 0);
+        test_int(answer_init(&answer, 1000, &begun), 0);
         answer_begin(&answer, fds[0], 1);
         test_int(answer_write(&answer, data, sizeof(data)), -EPIPE);
         test_int(answer_write(&answer, data, 1), -EPIPE);
@@ -114,7 +116,7 @@ static void test_a_peer_that_takes_nothing_is_given_up(void) {
         int fds[2];
 
         test_int(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-        test_int(answer_init(&answer, 50), 0);
+        test_int(answer_init(&answer, 50, &begun), 0);
         answer_begin(&answer, fds[0], 1);
         test_int(answer_write(&answer, data, sizeof(data)), -EPIPE);
         answer_done(&answer);

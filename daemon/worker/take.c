@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a worker's connections come from and where they go: the queue that all
+ * share, the listeners, the manager
+ *
+ * What is in the queue has waited longest, so it comes first. But under a load of
+ * kept connections there is always something in it, and new ones would wait until
+ * the manager looks (pool/watch.c). So each worker gives them a turn: every second
+ * one while they come, ever fewer when none does.
+ */
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include "util/clock.h"
+#include "util/fd.h"
+#include "util/log.h"
+#include "worker/run.h"
+
+#define TURNS_MAX \
+        64U /* taken from the queue before a listener is looked at, when nobody came there for long */
+
+LogLimit worker_log_limit = LOG_LIMIT(30 * USEC_PER_SEC, 5);
+
+void worker_park(Worker *worker) {
+        WorkerMessage message = { .type = WORKER_PARK_KEPT, .since_usec = worker->intake.since_usec };
+        int fds[2] = { worker->intake.fd, -EBADF };
+        int r;
+
+        /* a new connection is about to speak: the manager treats it as one whose request has begun */
+        if (worker->intake.fresh || !intake_is_quiet(&worker->intake))
+                message.type = WORKER_PARK_PARTIAL;
+
+        r = intake_pack(&worker->intake, &fds[1]);
+        if (r >= 0)
+                r = channel_send(worker->channel, &message, sizeof(message), fds, fds[1] >= 0 ? 2 : 1);
+        if (r < 0 && r != -EPIPE && r != -ECONNRESET && log_limit_below(&worker_log_limit))
+                log_warning_errno(r, "Failed to hand a connection to the manager, closing it: %m");
+
+        /* the descriptor's epoll entry belongs to the open file, which lives on in the manager */
+        if (worker->held_watched)
+                (void)epoll_ctl(worker->epoll, EPOLL_CTL_DEL, worker->intake.fd, NULL); /* it was added */
+        worker->held_watched = false;
+        intake_close(&worker->intake);
+}
+
+void worker_drop(Worker *worker) {
+        worker->held_watched = false; /* closing the last descriptor takes it out of the epoll */
+        intake_close(&worker->intake);
+}
+
+bool worker_take_queued(Worker *worker) {
+        int fds[2] = { -EBADF, -EBADF };
+        size_t n_fds = ELEMENTSOF(fds);
+        QueueMessage message;
+        uint64_t now;
+        ssize_t n;
+
+        n = fd_recv_message(worker->setup->queue, &message, sizeof(message), fds, &n_fds);
+        if (n != sizeof(message) || n_fds == 0) {
+                if (n == 0)
+                        worker->stopping = true; /* the manager is gone */
+                return false;
+        }
+
+        if (worker->intake.fd >= 0)
+                worker_park(worker);
+
+        if (intake_attach_take_fds(&worker->intake,
+                                   fds[0],
+                                   n_fds > 1 ? fds[1] : -EBADF,
+                                   message.since_usec) < 0) {
+                fd_close(fds[0]);
+                if (n_fds > 1)
+                        fd_close(fds[1]);
+                return false;
+        }
+
+        atomic_fetch_sub(&scoreboard_head(worker->setup->board)->queued, 1);
+        now = clock_now_usec();
+        worker->waited_usec = now > message.since_usec ? now - message.since_usec : 0;
+        worker->held_spoke = true;
+        return true;
+}
+
+bool worker_accept(Worker *worker) {
+        for (size_t i = 0; i < worker->setup->n_listeners; i++) {
+                int fd = accept4(worker->setup->listeners[i], NULL, NULL, SOCK_CLOEXEC);
+
+                if (fd >= 0) {
+                        if (worker->intake.fd >= 0)
+                                worker_park(worker);
+                        intake_attach_take_fd(&worker->intake, fd, clock_now_usec());
+                        worker->waited_usec = 0; /* in our queue; how long in the kernel's nobody can tell */
+                        worker->held_spoke = true; /* most clients write at once */
+                        return true;
+                }
+
+                /* what is not the listener's own trouble concerns one connection that is gone (accept(2)) */
+                if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+                        struct timespec pause = { .tv_nsec = 10000000 };
+
+                        if (log_limit_below(&worker_log_limit))
+                                log_error_errno(-errno, "Failed to accept a connection: %m");
+                        (void)nanosleep(&pause, NULL); /* only to not spin */
+                }
+        }
+
+        return false;
+}
+
+bool worker_take_waiting(Worker *worker) {
+        if (worker->turns_to_accept > 0)
+                worker->turns_to_accept--;
+        else if (worker_accept(worker)) {
+                worker->accept_every = 1;
+                worker->turns_to_accept = 1;
+                return true;
+        } else {
+                worker->accept_every = MIN2(MAX2(worker->accept_every, 1U) * 2, TURNS_MAX);
+                worker->turns_to_accept = worker->accept_every;
+        }
+
+        return worker_take_queued(worker);
+}

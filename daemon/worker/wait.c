@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a worker waits for
+ *
+ * For the queue, the listeners, its channel, and the connection that it holds.
+ * Whatever else comes while it holds one makes it give that away, even when it
+ * has just spoken: it costs a kept connection a turn through the queue, and
+ * keeps many of them from starving others.
+ *
+ * The kernel wakes the worker that has waited there first, not one whose hands
+ * are free. So as long as others are free, who holds a connection waits for that
+ * alone, and only for HOLD_MSEC: the others may be gone by then. Else two kept
+ * connections could chase each other through the queue, one worker and the
+ * manager, while all others are idle.
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include "util/fd.h"
+#include "worker/run.h"
+
+#define HOLD_MSEC   5
+#define EVENTS_MAX  8
+#define TAG_CHANNEL UINT32_MAX
+#define TAG_QUEUE   (UINT32_MAX - 1)
+#define TAG_HELD    (UINT32_MAX - 2)
+
+static int worker_watch(Worker *worker, int fd, uint32_t events, uint32_t tag) {
+        struct epoll_event event = { .events = events, .data.u32 = tag };
+
+        return epoll_ctl(worker->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+/* Something else wants our attention: what is held goes to the manager first. */
+static void worker_on_others(Worker *worker, bool queue, bool listener) {
+        if (worker->intake.fd >= 0)
+                worker_park(worker);
+
+        if (queue && worker_take_queued(worker))
+                return;
+        if (listener)
+                (void)worker_accept(worker); /* another worker was faster: wait again */
+}
+
+void worker_tell_holding(Worker *worker) {
+        bool holding = worker->intake.fd >= 0;
+
+        if (holding != worker->is_holding)
+                scoreboard_set_holding(worker->setup->board, worker->number, holding);
+        worker->is_holding = holding;
+}
+
+/* Others are free for whatever else comes. */
+static void worker_wait_for_held(Worker *worker) {
+        struct pollfd p[] = {
+                { .fd = worker->intake.fd, .events = POLLIN | POLLRDHUP },
+                { .fd = worker->channel, .events = POLLIN | POLLRDHUP },
+        };
+        int n = poll(p, ELEMENTSOF(p), HOLD_MSEC);
+
+        if (p[1].revents)
+                worker->stopping = true;
+        if (p[0].revents)
+                worker->held_spoke = true;
+        if (n == 0)
+                worker_park(worker);
+}
+
+void worker_wait(Worker *worker) {
+        struct epoll_event events[EVENTS_MAX];
+        bool queue = false, listener = false;
+        int n;
+
+        worker_tell_holding(worker);
+        if (worker->is_holding && !worker->held_watched &&
+            scoreboard_any_other_free(worker->setup->board, worker->number)) {
+                worker_wait_for_held(worker);
+                return;
+        }
+
+        if (worker->intake.fd >= 0 && !worker->held_watched) {
+                if (worker_watch(worker, worker->intake.fd, EPOLLIN | EPOLLRDHUP, TAG_HELD) < 0) {
+                        worker_park(worker);
+                        return;
+                }
+                worker->held_watched = true;
+        }
+
+        n = epoll_wait(worker->epoll, events, EVENTS_MAX, worker->intake.fd >= 0 ? HOLD_MSEC : -1);
+        for (int i = 0; i < n; i++)
+                switch (events[i].data.u32) {
+                case TAG_CHANNEL:
+                        worker->stopping = true;
+                        break;
+                case TAG_QUEUE:
+                        queue = true;
+                        break;
+                case TAG_HELD:
+                        worker->held_spoke = true;
+                        break;
+                default:
+                        listener = true;
+                        break;
+                }
+
+        if (worker->stopping) {
+                /* a listener wakes one worker for each connection: if that was us, nobody else knows of it */
+                if (listener && worker->intake.fd < 0)
+                        (void)worker_accept(worker);
+                return;
+        }
+        if (queue || listener)
+                worker_on_others(worker, queue, listener);
+        else if (n == 0 && worker->intake.fd >= 0)
+                worker_park(worker);
+}
+
+int worker_open_wait(Worker *worker) {
+        int r;
+
+        worker->epoll = epoll_create1(EPOLL_CLOEXEC);
+        if (worker->epoll < 0)
+                return -errno;
+
+        r = worker_watch(worker, worker->channel, EPOLLIN | EPOLLRDHUP, TAG_CHANNEL);
+        if (r >= 0)
+                r = worker_watch(worker, worker->setup->queue, EPOLLIN | EPOLLEXCLUSIVE, TAG_QUEUE);
+        for (size_t i = 0; r >= 0 && i < worker->setup->n_listeners; i++)
+                r = worker_watch(worker, worker->setup->listeners[i], EPOLLIN | EPOLLEXCLUSIVE, (uint32_t)i);
+        return r;
+}
