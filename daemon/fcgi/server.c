@@ -99,6 +99,7 @@ void fcgi_server_restart(FcgiServer *server) {
         server->reader = (FcgiReader){};
         server->close = false;
         server->error = NULL;
+        server->too_large = false;
         server->state = FCGI_SERVER_IDLE;
 }
 
@@ -200,7 +201,8 @@ static int server_on_content(FcgiServer *server, const FcgiSlice *content, FcgiE
                 return 1;
         case FCGI_SERVER_USE_PARAMS:
                 r = fcgi_params_feed(&server->decoder, &server->params, content->data, content->size);
-                if (r == FCGI_PARAMS_E_LIMIT)
+                server->too_large = r == FCGI_PARAMS_E_LIMIT;
+                if (server->too_large)
                         return server_violation(server, ret, "too many or too large PARAMS");
                 return r < 0 ? r : 1;
         case FCGI_SERVER_USE_STDIN:

@@ -84,6 +84,7 @@ struct FcgiServer {
         uint16_t id;    /* of the active request */
         bool keep_conn; /* of the active request */
         Pairs params;   /* of the active request; the last value of a name wins */
+        bool too_large; /* a violation, but of our limits: the parameters; id can be answered */
 
         /* private */
         FcgiReader reader;

@@ -6,6 +6,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 #include "ipc/varlink.h"
@@ -27,6 +28,7 @@ struct ControlPeer {
         List link; /* the owner's */
         uid_t uid; /* SO_PEERCRED: (uid_t)-1 if the kernel did not say */
         bool waits_for_reload;
+        uint64_t ticket; /* of an answer that will come later; 0: none */
 
         /* private */
         int fd;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control socket: the listener, the connections, the methods
+ * The control socket: the listener and the connections
  *
  * A Control knows of reloads only what it is told (control_reload_started,
  * control_reload_finished); peers that wait are marked, and answered together.
@@ -11,17 +11,13 @@
  * below everything that serves requests.
  */
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "config.h"
-#include "pool/control-interface.h"
-#include "pool/control-peer.h"
-#include "pool/control.h"
+#include "pool/control-methods.h"
 #include "util/clock.h"
 #include "util/fd.h"
 
@@ -30,193 +26,6 @@
 /* At most so many accepts in such a time; also what keeps EMFILE from spinning. */
 #define CONTROL_ACCEPT_INTERVAL_USEC (100 * USEC_PER_MSEC)
 #define CONTROL_ACCEPT_BURST         32U
-
-struct Control {
-        sd_event *event; /* a reference */
-        char *path;
-        int fd;
-        sd_event_source *source;
-        const ControlHandler *handler;
-        void *userdata;
-        List peers;
-        unsigned int n_peers;
-        unsigned int n_own_peers;
-        bool reloading;
-        bool last_ok;
-        char *last_message; /* of the last reload; NULL: none yet, or no memory to keep it */
-};
-
-/*
- * Replies. Memory that is short makes them shorter, never the connection wait:
- * each path ends in control_peer_reply().
- */
-
-/* Consumes @value. */
-static void control_add(struct json_object *object, const char *key, struct json_object *value) {
-        if (!object || !value || json_object_object_add(object, key, value) < 0)
-                json_object_put(value);
-}
-
-static void control_reply_error(ControlPeer *peer, const char *error, const char *key, const char *value) {
-        struct json_object *parameters = key ? json_object_new_object() : NULL;
-
-        if (key)
-                control_add(parameters, key, json_object_new_string(value));
-        /* larger than a reply only if the call was: it fits without what it said */
-        if (control_peer_reply(peer, error, parameters) < 0)
-                (void)control_peer_reply(peer, error, NULL);
-        json_object_put(parameters);
-}
-
-static void control_reply_reload(ControlPeer *peer, bool ok, const char *message) {
-        struct json_object *parameters = json_object_new_object();
-
-        control_add(parameters, "ok", json_object_new_boolean(ok));
-        control_add(parameters, "message", json_object_new_string(message));
-        if (control_peer_reply(peer, NULL, parameters) < 0) {
-                json_object_object_del(parameters, "message");
-                (void)control_peer_reply(peer, NULL, parameters);
-        }
-        json_object_put(parameters);
-}
-
-static void control_get_info(Control *control, ControlPeer *peer, struct json_object *in) {
-        struct json_object *parameters = json_object_new_object(), *interfaces = json_object_new_array();
-
-        if (interfaces) {
-                (void)json_object_array_add(interfaces, json_object_new_string(CONTROL_INTERFACE_SERVICE));
-                (void)json_object_array_add(interfaces, json_object_new_string(CONTROL_INTERFACE_POOL));
-        }
-        control_add(parameters, "vendor", json_object_new_string("php-pool"));
-        control_add(parameters, "product", json_object_new_string("php-poold"));
-        control_add(parameters, "version", json_object_new_string(PACKAGE_VERSION));
-        control_add(parameters, "url", json_object_new_string("man:php-poolctl(1)"));
-        control_add(parameters, "interfaces", interfaces);
-        (void)control_peer_reply(peer, NULL, parameters);
-        json_object_put(parameters);
-}
-
-static void control_get_description(Control *control, ControlPeer *peer, struct json_object *in) {
-        struct json_object *parameters, *name = NULL;
-        const char *description;
-
-        if (!json_object_object_get_ex(in, "interface", &name) ||
-            !json_object_is_type(name, json_type_string)) {
-                control_reply_error(peer,
-                                    CONTROL_INTERFACE_SERVICE ".InvalidParameter",
-                                    "parameter",
-                                    "interface");
-                return;
-        }
-
-        description = control_interface_description(json_object_get_string(name));
-        if (!description) {
-                control_reply_error(peer,
-                                    CONTROL_INTERFACE_SERVICE ".InterfaceNotFound",
-                                    "interface",
-                                    json_object_get_string(name));
-                return;
-        }
-
-        parameters = json_object_new_object();
-        control_add(parameters, "description", json_object_new_string(description));
-        (void)control_peer_reply(peer, NULL, parameters);
-        json_object_put(parameters);
-}
-
-static void control_get_status(Control *control, ControlPeer *peer, struct json_object *in) {
-        struct json_object *parameters = json_object_new_object();
-        struct json_object *status = parameters ? control->handler->get_status(control->userdata) : NULL;
-        int r;
-
-        if (!status) {
-                json_object_put(parameters);
-                control_reply_error(peer, CONTROL_INTERFACE_POOL ".StatusUnavailable", NULL, NULL);
-                return;
-        }
-
-        control_add(parameters, "status", json_object_get(status));
-        r = control_peer_reply(peer, NULL, parameters);
-        if (r < 0) {
-                json_object_object_del(status, "list");
-                r = control_peer_reply(peer, NULL, parameters);
-        }
-        if (r < 0)
-                control_reply_error(peer, CONTROL_INTERFACE_POOL ".StatusUnavailable", NULL, NULL);
-        json_object_put(status);
-        json_object_put(parameters);
-}
-
-static void control_wait_reload(Control *control, ControlPeer *peer, struct json_object *in) {
-        if (control->reloading)
-                peer->waits_for_reload = true;
-        else
-                control_reply_reload(peer, control->last_ok, control->last_message ?: "");
-}
-
-static void control_reload(Control *control, ControlPeer *peer, struct json_object *in) {
-        int r;
-
-        if (peer->uid != 0) {
-                control_reply_error(peer, CONTROL_INTERFACE_POOL ".PermissionDenied", NULL, NULL);
-                return;
-        }
-        if (control->reloading) {
-                control_reply_error(peer, CONTROL_INTERFACE_POOL ".ReloadInProgress", NULL, NULL);
-                return;
-        }
-
-        peer->waits_for_reload = true;
-        control_reload_started(control);
-        r = control->handler->reload(control->userdata);
-        if (r < 0 && control->reloading)
-                control_reload_finished(control, false, strerror(-r));
-}
-
-static void control_on_call(ControlPeer *peer, const VarlinkCall *call, void *userdata) {
-        static const struct {
-                const char *name;
-                void (*method)(Control *control, ControlPeer *peer, struct json_object *in);
-                bool has_parameters;
-        } table[] = {
-                { CONTROL_INTERFACE_SERVICE ".GetInfo", control_get_info, false },
-                { CONTROL_INTERFACE_SERVICE ".GetInterfaceDescription", control_get_description, true },
-                { CONTROL_INTERFACE_POOL ".GetStatus", control_get_status, false },
-                { CONTROL_INTERFACE_POOL ".WaitReload", control_wait_reload, false },
-                { CONTROL_INTERFACE_POOL ".Reload", control_reload, false },
-        };
-        const char *dot = strrchr(call->method, '.');
-        _cleanup_(freep) char *interface = dot ? strndup(call->method, (size_t)(dot - call->method)) : NULL;
-
-        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
-                if (strcmp(table[i].name, call->method) != 0)
-                        continue;
-
-                if (!table[i].has_parameters && call->parameters) {
-                        json_object_object_foreach(call->parameters, key, value) {
-                                (void)value;
-                                control_reply_error(peer,
-                                                    CONTROL_INTERFACE_SERVICE ".InvalidParameter",
-                                                    "parameter",
-                                                    key);
-                                return;
-                        }
-                }
-                table[i].method(userdata, peer, call->parameters);
-                return;
-        }
-
-        if (interface && !control_interface_description(interface))
-                control_reply_error(peer,
-                                    CONTROL_INTERFACE_SERVICE ".InterfaceNotFound",
-                                    "interface",
-                                    interface);
-        else
-                control_reply_error(peer,
-                                    CONTROL_INTERFACE_SERVICE ".MethodNotFound",
-                                    "method",
-                                    call->method);
-}
 
 static void control_on_gone(ControlPeer *peer, void *userdata) {
         Control *control = userdata;
@@ -386,5 +195,23 @@ void control_reload_finished(Control *control, bool ok, const char *message) {
                         continue;
                 peer->waits_for_reload = false;
                 control_reply_reload(peer, ok, message);
+        }
+}
+
+void control_answer(Control *control, uint64_t ticket, const char *error, struct json_object *parameters) {
+        if (!control)
+                return;
+
+        LIST_FOREACH (l, &control->peers) {
+                ControlPeer *peer = list_entry(l, ControlPeer, link);
+
+                if (peer->ticket != ticket)
+                        continue;
+                peer->ticket = 0;
+                if (error)
+                        control_reply_error(peer, error, NULL, NULL);
+                else if (control_peer_reply(peer, NULL, parameters) < 0)
+                        control_reply_error(peer, CONTROL_ERROR_TOO_LARGE, NULL, NULL);
+                return;
         }
 }

@@ -7,6 +7,9 @@
  *   GetStatus() -> (status: object)             everyone who can connect
  *   WaitReload() -> (ok: bool, message: string) everyone who can connect; changes nothing
  *   Reload() -> (ok: bool, message: string)     peer uid 0 only
+ *   GetStacks() -> (stacks: object[])           peer uid 0 only
+ *   Profile(hz, msec) -> (samples, folded)      peer uid 0 only
+ *   KillRequest(id)                             peer uid 0 only
  *
  * Who can connect: the socket is 0600 and its directory 0750, both the pool
  * user's, so that is root, who holds CAP_DAC_OVERRIDE (php-pool-metrics), and
@@ -24,6 +27,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <systemd/sd-event.h>
 #include "util/cleanup.h"
 
@@ -39,6 +43,8 @@ enum {
          * begun (control_reload_started) even if both arrive in one iteration.
          */
         CONTROL_EVENT_PRIORITY = SD_EVENT_PRIORITY_NORMAL + 10,
+        CONTROL_PROFILE_HZ_MAX = 1000,
+        CONTROL_PROFILE_MSEC_MAX = 600000,
         CONTROL_CONNECTIONS_MAX = 32, /* half of them for peers of our own uid: PHP cannot lock root out */
 };
 
@@ -52,7 +58,18 @@ struct ControlHandler {
          * telling so once more is harmless. -errno: it could not be begun.
          */
         int (*reload)(void *userdata);
+
+        /* These begin what control_answer() ends, at once or later; -EBUSY, other -errno: it will not be. */
+        int (*get_stacks)(void *userdata, uint64_t ticket);
+        int (*profile)(void *userdata, uint64_t ticket, uint64_t hz, uint64_t msec);
+
+        /* Ends a request that runs. -ENOENT. */
+        int (*kill_request)(void *userdata, const char *id);
 };
+
+#define CONTROL_ERROR_UNAVAILABLE "io.phppool.Pool.Unavailable"
+#define CONTROL_ERROR_BUSY        "io.phppool.Pool.Busy"
+#define CONTROL_ERROR_TOO_LARGE   "io.phppool.Pool.TooLarge"
 
 /*
  * Binds @path, whose directory must exist; a socket left over there is
@@ -75,3 +92,6 @@ void control_reload_started(Control *control);
  * is one line for people, copied. @control may be NULL.
  */
 void control_reload_finished(Control *control, bool ok, const char *message);
+
+/* Answers the call that got @ticket, if its peer is still there. @control may be NULL; @error or @parameters is. */
+void control_answer(Control *control, uint64_t ticket, const char *error, struct json_object *parameters);

@@ -11,158 +11,24 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
-#include <glob.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
-#include "config.h"
 #include "ipc/channel.h"
 #include "pool/manager.h"
 #include "util/clock.h"
 #include "util/fd.h"
 #include "util/log.h"
+#include "util/message-ids.h"
 #include "util/process.h"
 
+#define LAST_MESSAGES_MAX 1024                 /* net.core.wmem_default holds about a quarter of that */
 #define START_USEC        (120 * USEC_PER_SEC) /* preloading a large application takes a while */
-#define SOFT_NOFILE       1024 /* select(2) in PHP cannot go beyond (systemd.exec(5), LimitNOFILE=) */
-#define FD_OUT_OF_THE_WAY 256
-#define WORKER_GLOB       PKGLIBEXECDIR "/php-pool-worker-*"
-
-static int compare_versions(const char *a, const char *b) {
-        return strverscmp(a, b);
-}
-
-int generation_find_worker(const Manager *manager, const PoolConfig *config, char **ret) {
-        glob_t found = {};
-        char *path = NULL;
-
-        if (manager->options->worker_path) {
-                path = strdup(manager->options->worker_path);
-        } else if (config->php_version) {
-                if (asprintf(&path, PKGLIBEXECDIR "/php-pool-worker-%s", config->php_version) < 0)
-                        path = NULL;
-        } else if (glob(WORKER_GLOB, 0, NULL, &found) == 0) {
-                const char *newest = found.gl_pathv[0];
-
-                for (size_t i = 1; i < found.gl_pathc; i++)
-                        if (compare_versions(found.gl_pathv[i], newest) > 0)
-                                newest = found.gl_pathv[i];
-                path = strdup(newest);
-        } else {
-                globfree(&found);
-                return -ENOENT;
-        }
-        globfree(&found);
-        if (!path)
-                return -ENOMEM;
-
-        if (access(path, X_OK) < 0) {
-                int r = -errno;
-
-                free(path);
-                return r;
-        }
-
-        *ret = path;
-        return 0;
-}
-
-/* In the fork, before exec: puts the descriptors at their numbers. Only async-signal-safe calls. */
-static void
-generation_become_template(const Manager *manager, const char *path, const int *fds, size_t n_fds) {
-        struct rlimit nofile;
-        sigset_t none;
-
-        (void)sigemptyset(&none);
-        (void)sigprocmask(SIG_SETMASK, &none, NULL); /* cannot fail */
-
-        if (getrlimit(RLIMIT_NOFILE, &nofile) == 0 && nofile.rlim_cur > SOFT_NOFILE) {
-                nofile.rlim_cur = SOFT_NOFILE;
-                (void)setrlimit(RLIMIT_NOFILE, &nofile); /* lowering is always allowed */
-        }
-
-        /* dup2() clears close-on-exec; the sources were moved out of the way before the fork */
-        for (size_t i = 0; i < n_fds; i++)
-                if (dup2(fds[i], TEMPLATE_FD_CHANNEL + (int)i) < 0)
-                        _exit(EXIT_FAILURE);
-
-        (void)execl(path, path, manager->options->name, (char *)NULL);
-        _exit(EXIT_FAILURE);
-}
-
-/* The configuration in force as a file, so that the template cannot read a newer one. */
-static int generation_write_config(const PoolConfig *config, int *ret) {
-        _cleanup_(fd_closep) int fd = fd_open_spool(NULL);
-        FILE *f;
-        int copy, r;
-
-        if (fd < 0)
-                return fd;
-
-        copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        f = copy >= 0 ? fdopen(copy, "w") : NULL;
-        if (!f) {
-                r = -errno;
-                fd_close(copy);
-                return r;
-        }
-
-        r = pool_config_dump(config, f);
-        if (fclose(f) != 0 && r >= 0)
-                r = -errno;
-        if (r < 0)
-                return r;
-
-        *ret = TAKE_FD(fd);
-        return 0;
-}
-
-static int generation_spawn(Generation *generation, const char *path, int template_end, int config_fd) {
-        Manager *manager = generation->manager;
-        size_t n_fds = 5 + manager->listeners.n_items;
-        _cleanup_(freep) int *fds = NULL;
-        int r = 0;
-
-        fds = malloc(n_fds * sizeof(int));
-        if (!fds)
-                return -ENOMEM;
-
-        fds[0] = template_end;
-        fds[1] = manager->board.fd;
-        fds[2] = manager->queue.recv_fd;
-        fds[3] = manager->wake;
-        fds[4] = config_fd;
-        for (size_t i = 0; i < manager->listeners.n_items; i++)
-                fds[5 + i] = manager->listeners.items[i].fd;
-
-        for (size_t i = 0; i < n_fds; i++) {
-                fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, FD_OUT_OF_THE_WAY);
-                if (fds[i] < 0) {
-                        r = -errno;
-                        n_fds = i;
-                        break;
-                }
-        }
-
-        if (r >= 0) {
-                generation->pid = fork();
-                if (generation->pid == 0)
-                        generation_become_template(manager, path, fds, n_fds);
-                if (generation->pid < 0)
-                        r = -errno;
-        }
-
-        for (size_t i = 0; i < n_fds; i++)
-                fd_close(fds[i]);
-        return r;
-}
 
 static void generation_on_started(Generation *generation, const TemplateMessage *message, int *pidfd) {
         PoolWorker *worker = manager_find_worker(generation->manager, message->slot, 0);
@@ -182,13 +48,16 @@ static void generation_on_failed(Generation *generation, const TemplateMessage *
         if (!worker || worker->generation != generation)
                 return;
 
-        (void)scaler_on_early_death(&manager->scaler, clock_now_usec());
-        manager_complain(manager,
-                         "Failed to fork a worker: %s%s",
-                         strerror(message->status),
-                         message->status == EAGAIN ? " (LimitNPROC= or TasksMax= of the unit is too small)"
-                                                   : "");
+        (void)boot_on_early_death(worker);
+        if (message->status == EAGAIN)
+                manager_complain_as(
+                        manager,
+                        MESSAGE_ID_LIMITS_TOO_LOW,
+                        "Failed to fork a worker: LimitNPROC= or TasksMax= of the unit is too small");
+        else
+                manager_complain(manager, "Failed to fork a worker: %s", strerror(message->status));
         pool_worker_free(worker);
+        manager_advance(manager);
 }
 
 static void generation_on_ready(Generation *generation, TemplateMessage *message) {
@@ -201,26 +70,33 @@ static void generation_on_ready(Generation *generation, TemplateMessage *message
                         *p = '?';
         memcpy(generation->php, message->text, sizeof(generation->php));
         generation->state = GENERATION_READY;
+        generation->ready_usec = clock_now_usec();
         generation->start_timer = sd_event_source_disable_unref(generation->start_timer);
         manager_advance(generation->manager);
 }
 
-static int generation_on_message(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-        Generation *generation = userdata;
-        _cleanup_(fd_closep) int pidfd = -EBADF;
+/* One message. False: there is none now, or never again. */
+static bool generation_receive(Generation *generation) {
+        _cleanup_(fd_closep) int received = -EBADF;
         TemplateMessage message;
+        TemplateTrace trace;
         PoolWorker *worker;
         size_t n_fds = 1;
         ssize_t n;
 
-        n = fd_recv_message(fd, &message, sizeof(message), &pidfd, &n_fds);
+        n = fd_recv_message(generation->channel,
+                            &trace,
+                            sizeof(trace),
+                            &received,
+                            &n_fds); /* the longest; all have its head */
         if (n == -EAGAIN)
-                return 0;
-        if (n != sizeof(message)) {
+                return false;
+        message = trace.head;
+        if (n < (ssize_t)sizeof(message) || (n != sizeof(message) && message.type != TEMPLATE_TRACED)) {
                 /* its end; what it died of comes with SIGCHLD */
                 generation->channel_source = sd_event_source_disable_unref(generation->channel_source);
                 generation->channel = fd_close(generation->channel);
-                return 0;
+                return false;
         }
 
         switch ((TemplateMessageType)message.type) {
@@ -228,7 +104,7 @@ static int generation_on_message(sd_event_source *source, int fd, uint32_t event
                 generation_on_ready(generation, &message);
                 break;
         case TEMPLATE_STARTED:
-                generation_on_started(generation, &message, &pidfd);
+                generation_on_started(generation, &message, &received);
                 break;
         case TEMPLATE_EXITED:
                 worker = manager_find_worker(generation->manager, message.slot, message.pid);
@@ -238,10 +114,23 @@ static int generation_on_message(sd_event_source *source, int fd, uint32_t event
         case TEMPLATE_FAILED:
                 generation_on_failed(generation, &message);
                 break;
-        case TEMPLATE_FORK: /* only ever from us */
+        case TEMPLATE_TRACED:
+                traces_answered(generation, &trace, (size_t)n);
+                break;
+        case TEMPLATE_PROFILED:
+                profile_answered(generation, message.status, &received);
+                break;
+        case TEMPLATE_FORK: /* these are only ever from us */
+        case TEMPLATE_TRACE:
+        case TEMPLATE_PROFILE:
                 break;
         }
 
+        return true;
+}
+
+static int generation_on_message(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        (void)generation_receive(userdata);
         return 0;
 }
 
@@ -358,13 +247,20 @@ void generation_drain(Generation *generation) {
 
 void generation_on_death(Generation *generation, int status) {
         Manager *manager = generation->manager;
-        bool expected = generation->state == GENERATION_DRAINING && generation->n_workers == 0;
+        bool expected;
 
         generation->pid = 0;
+        /* SIGCHLD may come before what it had said of its workers; a child of preloaded code can go on sending */
+        for (int i = 0; i < LAST_MESSAGES_MAX && generation->channel >= 0 && generation_receive(generation);
+             i++)
+                ;
+
+        expected = generation->state == GENERATION_DRAINING && generation->n_workers == 0;
         generation->state = GENERATION_DEAD;
         generation->start_timer = sd_event_source_disable_unref(generation->start_timer);
 
         if (!expected) {
+                manager_note_template_death(manager, generation);
                 if (WIFSIGNALED(status))
                         manager_complain(manager,
                                          "The template (generation %u) was killed by SIG%s",
@@ -378,12 +274,18 @@ void generation_on_death(Generation *generation, int status) {
                                 WEXITSTATUS(status));
         }
 
-        /* workers that were asked for and never seen will not come */
+        profile_answered(generation, -ECHILD, &(int){ -EBADF }); /* if one was being taken */
+
+        /* Asked for, and not reported: it may live all the same. Whether it does, its channel tells (workers.c). */
         LIST_FOREACH_SAFE (l, &manager->workers) {
                 PoolWorker *worker = list_entry(l, PoolWorker, link);
 
-                if (worker->generation == generation && worker->pid == 0)
-                        pool_worker_free(worker);
+                if (worker->generation != generation || worker->pid > 0)
+                        continue;
+                if (worker->source)
+                        pool_worker_stop(worker);
+                else
+                        pool_worker_free(worker); /* it has told already */
         }
 
         manager_advance(manager);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #include "pool/limits.h"
 #include "util/cleanup.h"
 #include "util/fd.h"
@@ -106,4 +107,15 @@ int limits_check(const PoolConfig *config, char *text, size_t size) {
                               descriptors + config->workers_max,
                               text,
                               size);
+}
+
+int limits_check_files(const PoolConfig *config, char *text, size_t size) {
+        int r;
+
+        if (!config->php_ini || access(config->php_ini, R_OK) == 0)
+                return 0;
+
+        r = -errno;
+        (void)snprintf(text, size, "php.ini = \"%s\" cannot be read: %s", config->php_ini, strerror(-r));
+        return r;
 }

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * The limits we run under, against what the configuration needs
+ * The limits we run under, and the files there are, against what the
+ * configuration needs
  */
 
 #include <stddef.h>
@@ -14,3 +15,6 @@
  * too little for a reload at full load.
  */
 int limits_check(const PoolConfig *config, char *text, size_t size);
+
+/* Files that the configuration names and PHP would pass over in silence: 0, or -errno with a sentence in @text. */
+int limits_check_files(const PoolConfig *config, char *text, size_t size);

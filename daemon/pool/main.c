@@ -16,6 +16,7 @@
 #include "pool/limits.h"
 #include "pool/manager.h"
 #include "util/log.h"
+#include "util/message-ids.h"
 #include "util/parse.h"
 #include "util/process.h"
 
@@ -109,26 +110,42 @@ static int load(PoolConfig **ret) {
                 log_last_words("'%s' cannot be the name of a pool: %s", arg_options.name, reason);
                 return r;
         }
+        log_set_pool(arg_options.name);
 
         r = pool_config_load(ret, arg_options.config_dir, arg_options.name, &error);
         if (r < 0) {
                 if (error.line > 0)
-                        log_last_words("%s:%u: %s", error.file, error.line, error.message);
+                        log_last_words_as(MESSAGE_ID_CONFIG_REFUSED,
+                                          "%s:%u: %s",
+                                          error.file,
+                                          error.line,
+                                          error.message);
                 else
-                        log_last_words("%s: %s",
-                                       error.file,
-                                       error.message[0] ? error.message : strerror(-r));
+                        log_last_words_as(MESSAGE_ID_CONFIG_REFUSED,
+                                          "%s: %s",
+                                          error.file,
+                                          error.message[0] ? error.message : strerror(-r));
                 return r;
         }
 
         r = limits_check(*ret, text, sizeof(text));
         if (r < 0) {
                 *ret = pool_config_free(*ret);
-                log_last_words("%s", text);
+                log_last_words_as(MESSAGE_ID_LIMITS_TOO_LOW, "%s", text);
                 return r;
         }
         if (text[0])
-                log_warning("%s", text);
+                log_struct(LOG_WARNING,
+                           ((const char *const[]){ MESSAGE_ID_LIMITS_TOO_LOW, NULL }),
+                           "%s",
+                           text);
+
+        r = limits_check_files(*ret, text, sizeof(text));
+        if (r < 0) {
+                log_last_words_as(MESSAGE_ID_CONFIG_REFUSED, "%s: %s", (*ret)->path, text);
+                *ret = pool_config_free(*ret);
+                return r;
+        }
         return 0;
 }
 
@@ -185,7 +202,6 @@ int main(int argc, char **argv) {
         r = load(&config);
         if (r < 0)
                 return EXIT_CONFIG;
-        log_set_pool(arg_options.name);
 
         if (arg_dump)
                 return pool_config_dump(config, stdout) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

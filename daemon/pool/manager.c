@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,7 +31,8 @@
 #include "util/log.h"
 #include "util/process.h"
 
-#define STATUS_INTERVAL_SECONDS 2U
+#define STATUS_INTERVAL_SECONDS  2U
+#define SLOWEST_INTERVAL_SECONDS 5U /* rate_index counts to eleven */
 
 void manager_complain(Manager *manager, const char *format, ...) {
         va_list args;
@@ -39,6 +41,15 @@ void manager_complain(Manager *manager, const char *format, ...) {
         (void)vsnprintf(manager->last_error, sizeof(manager->last_error), format, args);
         va_end(args);
         log_error("%s", manager->last_error);
+}
+
+void manager_complain_as(Manager *manager, const char *message_id, const char *format, ...) {
+        va_list args;
+
+        va_start(args, format);
+        (void)vsnprintf(manager->last_error, sizeof(manager->last_error), format, args);
+        va_end(args);
+        log_struct(LOG_ERR, ((const char *const[]){ message_id, NULL }), "%s", manager->last_error);
 }
 
 static int manager_on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -135,20 +146,42 @@ static void manager_check_idle(Manager *manager, uint64_t now) {
 static int manager_on_second(sd_event_source *source, uint64_t usec, void *userdata) {
         Manager *manager = userdata;
         uint64_t now = clock_now_usec();
+        int r;
 
         status_on_second(manager, now);
-        manager_check_deadlines(manager, now);
+        r = watch_mend(manager);
+        if (r < 0) {
+                manager_complain(manager,
+                                 "A worker has shut the pool's %s down: starting anew",
+                                 r == -ESHUTDOWN ? "socket" : "queue");
+                return sd_event_exit(manager->event, EXIT_FAILURE);
+        }
+        manager_bury_unseen(manager);
+        traces_expire(manager, now);
+        manager_check_opcache(manager, now);
+        boot_on_second(manager, now);
+        if (manager->rate_index % SLOWEST_INTERVAL_SECONDS == 0)
+                slowest_collect(manager);
         parking_expire(&manager->parking, now);
         manager_check_idle(manager, now);
         if (!manager->awake || manager->armed)
                 watch_look(
                         manager); /* idle workers that may go; and whatever a hostile worker keeps from us */
-        if (manager->state == MANAGER_STOPPING)
+        if (manager->state == MANAGER_STOPPING || manager->replace_usec > 0)
                 manager_advance(manager);
         if (manager->rate_index % STATUS_INTERVAL_SECONDS == 0 && manager->state == MANAGER_RUNNING)
                 status_notify(manager);
 
         (void)sd_event_source_set_time_relative(source, USEC_PER_SEC); /* its own source: cannot fail */
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int manager_on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+        Manager *manager = userdata;
+
+        manager_check_deadlines(manager, clock_now_usec());
+        /* its own source: cannot fail */
+        (void)sd_event_source_set_time_relative(source, manager_deadline_interval(manager));
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
@@ -176,6 +209,14 @@ static int manager_open_events(Manager *manager) {
                                                USEC_PER_SEC,
                                                0,
                                                manager_on_second,
+                                               manager);
+        if (r >= 0)
+                r = sd_event_add_time_relative(manager->event,
+                                               &manager->deadline_source,
+                                               CLOCK_MONOTONIC,
+                                               USEC_PER_SEC,
+                                               /* accuracy= */ 10 * USEC_PER_MSEC,
+                                               manager_on_deadline,
                                                manager);
         if (r >= 0)
                 r = sd_event_set_watchdog(manager->event, true);
@@ -225,11 +266,14 @@ int manager_new(Manager **ret,
         *listeners_taken = (Listeners){};
         list_init(&manager->generations);
         list_init(&manager->workers);
+        list_init(&manager->traces);
         manager->start_wall_usec = clock_wall_usec();
         manager->last_request_usec = clock_now_usec();
         if (cache)
                 manager->spool_directory = strndup(cache, strcspn(cache, ":"));
 
+        /* among busy workers it would wait for its turn with what they wait for */
+        manager->is_batch = sched_getscheduler(0) == SCHED_BATCH && process_set_policy(SCHED_OTHER) >= 0;
         (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* workers whose template died come to us */
         r = manager_open_events(manager);
         if (r < 0)
@@ -238,18 +282,21 @@ int manager_new(Manager **ret,
         if (r < 0)
                 return log_error_errno(r, "Failed to make the scoreboard: %m");
         atomic_store(&scoreboard_head(&manager->board)->start_wall_usec, manager->start_wall_usec);
+        atomic_store(&scoreboard_head(&manager->board)->window, 1); /* not that of an empty slot */
         r = queue_init(&manager->queue);
         if (r < 0)
                 return log_error_errno(r, "Failed to make the queue: %m");
         manager->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (manager->wake < 0)
                 return log_error_errno(-errno, "Failed to make an eventfd: %m");
-        parking_init(&manager->parking,
-                     manager->event,
-                     config,
-                     manager->spool_directory,
-                     watch_ready,
-                     manager);
+        r = parking_init(&manager->parking,
+                         manager->event,
+                         config,
+                         manager->spool_directory,
+                         watch_ready,
+                         manager);
+        if (r < 0)
+                return log_error_errno(r, "Failed to watch connections: %m");
         r = watch_start(manager);
         if (r < 0)
                 return log_error_errno(r, "Failed to watch the sockets: %m");
@@ -275,7 +322,7 @@ Manager *manager_free(Manager *manager) {
         if (!manager)
                 return NULL;
 
-        control_free(manager->control);
+        manager->control = control_free(manager->control);
         parking_done(&manager->parking);
         LIST_FOREACH_SAFE (l, &manager->workers)
                 pool_worker_free(list_entry(l, PoolWorker, link));
@@ -288,6 +335,7 @@ Manager *manager_free(Manager *manager) {
         sd_event_source_disable_unref(manager->wake_source);
         sd_event_source_disable_unref(manager->stop_source);
         sd_event_source_disable_unref(manager->second_source);
+        sd_event_source_disable_unref(manager->deadline_source);
         fd_close(manager->wake);
         queue_done(&manager->queue);
         scoreboard_done(&manager->board);

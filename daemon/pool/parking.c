@@ -2,7 +2,7 @@
 /*
  * Connections that need no worker now
  *
- * A kept connection costs a descriptor and an event source. When it speaks it
+ * A kept connection costs a descriptor and a few words. When it speaks it
  * goes to the workers' queue unread. One with part of a request has an Intake
  * too; the manager reads on until the request is whole and then gives it back
  * with all its bytes. Each wait has an end: silence between requests, the time
@@ -10,7 +10,8 @@
  * keep up.
  *
  * Where there are more than limits.connections the longest silent kept
- * connection makes room.
+ * connection makes room. Where all unfinished requests together take more than
+ * MEMORY_MAX the largest goes: many that are small are bounded already.
  */
 
 #include <errno.h>
@@ -25,8 +26,10 @@
 
 #define CHUNK_SIZE        16384U
 #define PARAMS_MAX        1000U
+#define EVENTS_MAX        64
 #define CLOSING_HEAD_USEC USEC_PER_SEC       /* silence allowed at the stop: in a head */
 #define CLOSING_BODY_USEC (5 * USEC_PER_SEC) /* in a body */
+#define MEMORY_MAX        (64U << 20)        /* bytes; a usual head takes 20 KiB while it comes in */
 #define BODY_RATE_MIN     512U /* bytes a second, over the whole body, beyond limits.body_time */
 
 typedef struct Parked Parked;
@@ -34,20 +37,36 @@ typedef struct Parked Parked;
 struct Parked {
         List link; /* Parking.kept or Parking.partial */
         Parking *parking;
-        sd_event_source *source; /* owned */
-        uint64_t since_usec;     /* silent since; of a partial one: begun at */
-        uint64_t progress_usec;  /* of a partial one: last bytes */
+        uint64_t since_usec;    /* silent since; of a partial one: begun at */
+        uint64_t progress_usec; /* of a partial one: last bytes */
         bool is_partial;
         int fd;        /* of a kept one; owned */
         Intake intake; /* of a partial one */
+        size_t memory; /* of a partial one: its part of Parking.memory */
 };
 
 static LogLimit parking_log_limit = LOG_LIMIT(30 * USEC_PER_SEC, 1);
 
+static int parked_fd(const Parked *parked) {
+        return parked->is_partial ? parked->intake.fd : parked->fd;
+}
+
+/* Takes it out of the epoll, where it would stay when others have the connection too (epoll(7)). */
+static void parked_unwatch(Parked *parked) {
+        Parking *parking = parked->parking;
+
+        if (parked_fd(parked) >= 0)
+                (void)epoll_ctl(parking->epoll, EPOLL_CTL_DEL, parked_fd(parked), NULL); /* it is in there */
+        for (int i = 0; i < parking->n_batch; i++)
+                if (parking->batch[i].data.ptr == parked)
+                        parking->batch[i].data.ptr = NULL;
+}
+
 static void parked_free(Parked *parked) {
-        sd_event_source_disable_unref(parked->source); /* before the descriptor: epoll(7) */
+        parked_unwatch(parked);
         if (parked->is_partial) {
                 parked->parking->n_partial--;
+                parked->parking->memory -= parked->memory;
                 intake_done(&parked->intake);
         } else
                 parked->parking->n_kept--;
@@ -56,31 +75,16 @@ static void parked_free(Parked *parked) {
         free(parked);
 }
 
-void parking_init(Parking *parking,
-                  sd_event *event,
-                  const PoolConfig *config,
-                  const char *spool_directory,
-                  ParkingReady ready,
-                  void *userdata) {
-        *parking = (Parking){
-                .event = event,
-                .config = config,
-                .spool_directory = spool_directory,
-                .ready = ready,
-                .userdata = userdata,
-        };
-        list_init(&parking->kept);
-        list_init(&parking->partial);
-}
-
 void parking_done(Parking *parking) {
-        if (!parking->event) /* never initialised */
+        if (parking->epoll < 0 || !parking->ready) /* never initialised */
                 return;
 
         LIST_FOREACH_SAFE (l, &parking->kept)
                 parked_free(list_entry(l, Parked, link));
         LIST_FOREACH_SAFE (l, &parking->partial)
                 parked_free(list_entry(l, Parked, link));
+        parking->source = sd_event_source_disable_unref(parking->source);
+        parking->epoll = fd_close(parking->epoll);
 }
 
 /* True if bytes or the end of the stream are there. */
@@ -92,22 +96,24 @@ static bool connection_has_spoken(int fd, bool *ret_closed) {
         return n > 0;
 }
 
-static int parked_on_kept(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-        Parked *parked = userdata;
+static void parked_on_kept(Parked *parked, uint32_t events) {
         Parking *parking = parked->parking;
-        bool closed, spoken = connection_has_spoken(fd, &closed);
+        bool closed = false, spoken = true;
         int taken;
 
+        /* bytes, and no sign of an end: no need to look */
+        if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+                spoken = connection_has_spoken(parked->fd, &closed);
         if (!spoken && !closed)
-                return 0;
+                return;
 
+        parked_unwatch(parked);
         taken = TAKE_FD(parked->fd);
         parked_free(parked);
         if (spoken)
                 parking->ready(parking->userdata, taken, -EBADF, clock_now_usec());
         else
                 fd_close(taken);
-        return 0;
 }
 
 /* Whole, or beyond help in a way that a worker has an answer for: back it goes, with its bytes. */
@@ -123,10 +129,40 @@ static void parked_give(Parked *parked) {
                 return;
         }
 
+        parked_unwatch(parked);
         fd = TAKE_FD(parked->intake.fd);
         spool = TAKE_FD(parked->intake.spool);
         parked_free(parked);
         parking->ready(parking->userdata, fd, spool, clock_now_usec());
+}
+
+static void parking_free_largest(Parking *parking) {
+        Parked *largest = NULL;
+
+        LIST_FOREACH (l, &parking->partial) {
+                Parked *parked = list_entry(l, Parked, link);
+
+                if (!largest || parked->memory > largest->memory)
+                        largest = parked;
+        }
+
+        if (log_limit_below(&parking_log_limit))
+                log_warning("Unfinished requests take more than %u MiB of memory: the largest is closed. "
+                            "A smaller limits.params lets each take less",
+                            MEMORY_MAX >> 20);
+        parking->n_cut++;
+        parked_free(largest);
+}
+
+/* May free it, and others. */
+static void parked_account(Parked *parked) {
+        Parking *parking = parked->parking;
+
+        parking->memory -= parked->memory;
+        parked->memory = intake_memory(&parked->intake);
+        parking->memory += parked->memory;
+        while (parking->memory > MEMORY_MAX)
+                parking_free_largest(parking);
 }
 
 static void parked_read(Parked *parked) {
@@ -136,9 +172,11 @@ static void parked_read(Parked *parked) {
         switch (r) {
         case INTAKE_E_WAIT:
                 parked->progress_usec = clock_now_usec();
+                parked_account(parked);
                 return;
         case 0:
         case INTAKE_E_TOO_LARGE:
+        case INTAKE_E_PARAMS_TOO_LARGE:
                 parked_give(parked);
                 return;
         case INTAKE_E_CLOSED:
@@ -154,14 +192,53 @@ static void parked_read(Parked *parked) {
         parked_free(parked);
 }
 
-static int parked_on_partial(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-        parked_read(userdata);
+static int parking_on_events(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        struct epoll_event events[EVENTS_MAX];
+        Parking *parking = userdata;
+        int n;
+
+        n = epoll_wait(parking->epoll, events, EVENTS_MAX, /* timeout= */ 0);
+        parking->batch = events;
+        parking->n_batch = n > 0 ? n : 0;
+        for (int i = 0; i < n; i++) {
+                Parked *parked = events[i].data.ptr;
+
+                if (!parked) /* freed by what came before it */
+                        continue;
+                if (parked->is_partial)
+                        parked_read(parked);
+                else
+                        parked_on_kept(parked, events[i].events);
+        }
+        parking->batch = NULL;
+        parking->n_batch = 0;
         return 0;
 }
 
-static int parked_new(Parked **ret, Parking *parking, int fd, sd_event_io_handler_t handler) {
+int parking_init(Parking *parking,
+                 sd_event *event,
+                 const PoolConfig *config,
+                 const char *spool_directory,
+                 ParkingReady ready,
+                 void *userdata) {
+        *parking = (Parking){
+                .epoll = epoll_create1(EPOLL_CLOEXEC),
+                .config = config,
+                .spool_directory = spool_directory,
+                .ready = ready,
+                .userdata = userdata,
+        };
+        list_init(&parking->kept);
+        list_init(&parking->partial);
+        if (parking->epoll < 0)
+                return -errno;
+
+        return sd_event_add_io(event, &parking->source, parking->epoll, EPOLLIN, parking_on_events, parking);
+}
+
+static int parked_new(Parked **ret, Parking *parking, int fd) {
+        struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP };
         Parked *parked;
-        int r;
 
         parked = calloc(1, sizeof(*parked));
         if (!parked)
@@ -170,10 +247,10 @@ static int parked_new(Parked **ret, Parking *parking, int fd, sd_event_io_handle
         parked->parking = parking;
         parked->fd = -EBADF;
         list_init(&parked->link);
-        r = sd_event_add_io(parking->event, &parked->source, fd, EPOLLIN | EPOLLRDHUP, handler, parked);
-        if (r < 0) {
+        event.data.ptr = parked;
+        if (epoll_ctl(parking->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
                 free(parked);
-                return r;
+                return -errno;
         }
 
         *ret = parked;
@@ -190,6 +267,10 @@ static void parking_make_room(Parking *parking) {
         else if (!list_is_empty(&parking->partial))
                 parked_free(list_entry(parking->partial.next, Parked, link));
         parking->n_cut++;
+        if (log_limit_below(&parking_log_limit))
+                log_warning(
+                        "There are as many connections as limits.connections allows: the one that has been "
+                        "silent longest is closed");
 }
 
 void parking_add_kept_take_fd(Parking *parking, int fd) {
@@ -211,7 +292,7 @@ void parking_add_kept_take_fd(Parking *parking, int fd) {
         }
 
         parking_make_room(parking);
-        if (parked_new(&parked, parking, fd, parked_on_kept) < 0) {
+        if (parked_new(&parked, parking, fd) < 0) {
                 fd_close(fd); /* no memory for it */
                 return;
         }
@@ -235,7 +316,7 @@ void parking_add_partial_take_fds(Parking *parking, int fd, int spool, uint64_t 
         Parked *parked;
 
         parking_make_room(parking);
-        if (parked_new(&parked, parking, fd, parked_on_partial) < 0) {
+        if (parked_new(&parked, parking, fd) < 0) {
                 fd_close(fd);
                 fd_close(spool);
                 return;
@@ -249,7 +330,7 @@ void parking_add_partial_take_fds(Parking *parking, int fd, int spool, uint64_t 
 
         intake_init(&parked->intake, &limits);
         if (intake_attach_take_fds(&parked->intake, fd, spool, parked->since_usec) < 0) {
-                sd_event_source_disable_unref(TAKE_PTR(parked->source));
+                (void)epoll_ctl(parking->epoll, EPOLL_CTL_DEL, fd, NULL); /* it was added */
                 fd_close(fd);
                 fd_close(spool);
                 parked_free(parked);
@@ -301,8 +382,10 @@ void parking_close(Parking *parking) {
 
         LIST_FOREACH_SAFE (l, &parking->kept) {
                 Parked *parked = list_entry(l, Parked, link);
-                int fd = TAKE_FD(parked->fd);
+                int fd;
 
+                parked_unwatch(parked);
+                fd = TAKE_FD(parked->fd);
                 parked_free(parked);
                 parking_add_kept_take_fd(parking, fd);
         }

@@ -19,7 +19,10 @@ typedef struct Parking Parking;
 typedef void (*ParkingReady)(void *userdata, int fd, int spool, uint64_t since_usec);
 
 struct Parking {
-        sd_event *event;             /* borrowed */
+        int epoll; /* owned: all connections; one source of the event loop, many events a turn */
+        sd_event_source *source;
+        struct epoll_event *batch; /* the events that are being handled, while they are */
+        int n_batch;
         const PoolConfig *config;    /* borrowed; replaced on reload */
         const char *spool_directory; /* borrowed */
         ParkingReady ready;
@@ -28,16 +31,17 @@ struct Parking {
         List partial; /* Parked.link, oldest first */
         size_t n_kept;
         size_t n_partial;
+        size_t memory;  /* bytes, of the partial ones */
         uint64_t n_cut; /* closed for being too slow, ever */
         bool closing;   /* kept connections that say nothing are closed */
 };
 
-void parking_init(Parking *parking,
-                  sd_event *event,
-                  const PoolConfig *config,
-                  const char *spool_directory,
-                  ParkingReady ready,
-                  void *userdata);
+int parking_init(Parking *parking,
+                 sd_event *event,
+                 const PoolConfig *config,
+                 const char *spool_directory,
+                 ParkingReady ready,
+                 void *userdata);
 void parking_done(Parking *parking);
 
 /* Takes a connection between two requests; @fd is consumed in any case. */

@@ -93,22 +93,28 @@ static void queue_refuse_take_fds(int fd, int spool) {
         fd_close(spool);
 }
 
-static size_t queue_in_kernel(const Queue *queue) {
+static size_t queue_in_kernel(Queue *queue) {
         ssize_t n = channel_waiting(queue->recv_fd, sizeof(QueueMessage));
 
-        return n > 0 ? (size_t)n : 0;
+        queue->n_kernel = n > 0 ? (size_t)n : 0;
+        return queue->n_kernel;
 }
 
-size_t queue_length(const Queue *queue) {
+size_t queue_length(Queue *queue) {
         return queue_in_kernel(queue) + queue->n_rest;
 }
 
 /* Borrows both descriptors. */
 static int queue_send(Queue *queue, int fd, int spool, uint64_t since_usec) {
         QueueMessage message = { .since_usec = since_usec };
-        int fds[2] = { fd, spool };
+        int fds[2] = { fd, spool }, r;
 
-        return fd_send_message(queue->send_fd, &message, sizeof(message), fds, spool >= 0 ? 2 : 1);
+        r = fd_send_message(queue->send_fd, &message, sizeof(message), fds, spool >= 0 ? 2 : 1);
+        if (r == -EPIPE)
+                queue->broken = true;
+        if (r >= 0)
+                queue->n_kernel++;
+        return r;
 }
 
 static int queue_append_take_fds(Queue *queue, int fd, int spool, uint64_t since_usec) {
@@ -124,10 +130,12 @@ static int queue_append_take_fds(Queue *queue, int fd, int spool, uint64_t since
 }
 
 int queue_push_take_fds(Queue *queue, int fd, int spool, uint64_t since_usec, size_t n_max) {
-        size_t in_kernel = queue_in_kernel(queue);
+        /* asked only when it matters: this is on the path of every request of a kept connection */
+        if (queue->n_kernel >= KERNEL_MAX || queue->n_kernel + queue->n_rest >= n_max)
+                (void)queue_in_kernel(queue);
 
-        if (in_kernel + queue->n_rest < n_max) {
-                if (queue->n_rest == 0 && in_kernel < KERNEL_MAX &&
+        if (queue->n_kernel + queue->n_rest < n_max) {
+                if (queue->n_rest == 0 && queue->n_kernel < KERNEL_MAX &&
                     queue_send(queue, fd, spool, since_usec) >= 0) {
                         fd_close(fd);
                         fd_close(spool);

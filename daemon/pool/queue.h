@@ -18,6 +18,8 @@ struct Queue {
         int recv_fd; /* owned; the workers have it too */
         List rest;   /* QueueEntry.link: what does not fit into the kernel's part, oldest first */
         size_t n_rest;
+        size_t n_kernel; /* messages in the kernel's part, at most: workers take them without telling us */
+        bool broken;     /* a worker has shut it down */
         uint64_t n_refused; /* for waiting too long, ever */
         uint64_t n_dropped; /* because there were too many, ever */
 };
@@ -39,7 +41,7 @@ int queue_push_take_fds(Queue *queue, int fd, int spool, uint64_t since_usec, si
 void queue_refill(Queue *queue);
 
 /* How many wait. */
-size_t queue_length(const Queue *queue);
+size_t queue_length(Queue *queue);
 
 /* Refuses those that have waited since before @deadline_usec. Gives how many. */
 size_t queue_expire(Queue *queue, uint64_t deadline_usec);

@@ -6,7 +6,8 @@
  * with each decision, and decisions come every few milliseconds: a hundred
  * workers are there within a few tens of milliseconds, while a pressure that
  * one worker relieves costs one. How many wait on a listener the kernel does not
- * tell, hence the doubling.
+ * tell, hence the doubling. It begins anew when nobody waits; that a worker is
+ * idle for the moment until it has taken what waits is no end of the pressure.
  *
  * Only workers that die before they take a request slow down the next start. One
  * that dies while running a request is replaced at once: else one bad URL
@@ -36,9 +37,9 @@ uint64_t scaler_start(Scaler *scaler, const ScalerView *view) {
         bool pressed = view->n_waiting > 0 && view->n_idle == 0;
         uint64_t wanted = scaler_wanted(view), room;
 
-        if (!pressed)
+        if (view->n_waiting == 0)
                 scaler->burst = 0;
-        else {
+        if (pressed) {
                 scaler->burst = scaler->burst == 0 ? BURST_FIRST : MIN2(scaler->burst * 2, view->max);
                 wanted = MAX2(wanted, MAX2(scaler->burst, view->n_waiting));
                 /* those that are on their way will take as many */
@@ -48,7 +49,7 @@ uint64_t scaler_start(Scaler *scaler, const ScalerView *view) {
         if (view->now_usec < scaler->not_before_usec)
                 return 0;
         if (scaler->failures > 0)
-                wanted = MIN2(wanted, 1); /* try with one */
+                wanted = view->n_starting > 0 ? 0 : MIN2(wanted, 1); /* try with one */
 
         room = view->n_workers < view->max ? view->max - view->n_workers : 0;
         return MIN2(wanted, room);

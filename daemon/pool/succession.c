@@ -19,6 +19,13 @@
 #include "util/clock.h"
 #include "util/fd.h"
 #include "util/log.h"
+#include "util/message-ids.h"
+
+#define SHORT_LIFE_USEC       USEC_PER_SEC
+#define SHORT_LIVES_MAX       5U /* in a row, before the next one has to wait */
+#define REPLACE_WAIT_USEC     (10 * USEC_PER_SEC)
+#define RENEWAL_PATIENCE_USEC (2 * USEC_PER_SEC)
+#define RENEWAL_INTERVAL_USEC (30 * USEC_PER_SEC)
 
 static void manager_notify_reloading(void) {
         (void)sd_notifyf(0,
@@ -33,8 +40,14 @@ static void manager_say_ready(Manager *manager) {
 }
 
 static void manager_reload_failed(Manager *manager) {
+        manager->n_reloads_failed++;
+        manager->reload_failed = true;
         control_reload_finished(manager->control, false, manager->last_error);
         manager_say_ready(manager);
+}
+
+static void manager_give_up_next(Manager *manager) {
+        generation_drain(TAKE_PTR(manager->next));
 }
 
 int manager_reload(Manager *manager) {
@@ -46,31 +59,47 @@ int manager_reload(Manager *manager) {
 
         if (manager->state != MANAGER_RUNNING)
                 return -EBUSY;
-        if (manager->next) {
+        if (manager->next && manager->next->state == GENERATION_READY) {
+                log_notice("Another reload: the generation that was booting is given up");
+                manager_give_up_next(manager);
+        } else if (manager->next) {
                 log_notice("A reload is on its way already");
                 return 0;
         }
 
+        manager->n_reloads++;
+        manager->reload_failed = false;
         manager_notify_reloading();
         control_reload_started(manager->control);
 
         r = pool_config_load(&config, manager->options->config_dir, manager->options->name, &error);
         if (r < 0)
-                manager_complain(manager,
-                                 "Reload refused, the old configuration stays: %s:%u: %s",
-                                 error.file,
-                                 error.line,
-                                 error.message);
+                manager_complain_as(manager,
+                                    MESSAGE_ID_CONFIG_REFUSED,
+                                    "Reload refused, the old configuration stays: %s:%u: %s",
+                                    error.file,
+                                    error.line,
+                                    error.message);
         if (r >= 0) {
+                const char *id = MESSAGE_ID_LIMITS_TOO_LOW;
+
                 r = limits_check(config, text, sizeof(text));
+                if (r >= 0) {
+                        id = MESSAGE_ID_CONFIG_REFUSED;
+                        r = limits_check_files(config, text, sizeof(text));
+                }
                 if (r < 0)
-                        manager_complain(manager, "Reload refused, the old configuration stays: %s", text);
+                        manager_complain_as(manager,
+                                            id,
+                                            "Reload refused, the old configuration stays: %s",
+                                            text);
         }
         if (r >= 0) {
                 r = generation_find_worker(manager, config, &path);
                 if (r < 0)
-                        manager_complain(
+                        manager_complain_as(
                                 manager,
+                                MESSAGE_ID_CONFIG_REFUSED,
                                 "Reload refused, the old configuration stays: no executable for PHP %s: %s",
                                 config->php_version ? config->php_version : "(any)",
                                 strerror(-r));
@@ -88,24 +117,24 @@ int manager_reload(Manager *manager) {
         return 0;
 }
 
+uint64_t manager_count_wanted(Manager *manager, const PoolConfig *config) {
+        WorkerCount count = {};
+
+        if (manager->current)
+                manager_count_workers(manager, clock_now_usec(), &count);
+        return MIN2(MAX2(MAX2(config->workers_min, config->workers_spare), count.n_busy),
+                    config->workers_max);
+}
+
 /* The new generation is ready: it serves from now on. */
 static void manager_swap(Manager *manager) {
-        Generation *old = manager->current;
-        WorkerCount count = {};
-        uint64_t n;
-
-        if (old)
-                manager_count_workers(manager, clock_now_usec(), &count);
+        uint64_t n = manager_count_wanted(manager, manager->next->config);
 
         manager->current = TAKE_PTR(manager->next);
         manager->parking.config = manager->current->config;
         manager->scaler = (Scaler){};
 
-        /* as many as were at work, so that the change is not felt */
-        n = MAX2(MAX2(manager->current->config->workers_min, manager->current->config->workers_spare),
-                 count.n_busy);
-        n = MIN2(n, manager->current->config->workers_max);
-        for (; n > 0; n--)
+        while (manager->current->n_workers < n)
                 if (generation_fork(manager->current) < 0)
                         break;
 }
@@ -114,7 +143,7 @@ static bool manager_has_ready_worker(const Manager *manager, const Generation *g
         LIST_FOREACH (l, &manager->workers) {
                 const PoolWorker *worker = list_entry(l, PoolWorker, link);
 
-                if (worker->generation == generation && worker->pid > 0)
+                if (worker->generation == generation && pool_worker_serves(worker))
                         return true;
         }
 
@@ -150,24 +179,75 @@ static void manager_free_drained(Manager *manager) {
         }
 }
 
-/* The current template has died: another one takes over, the workers that are left serve until then. */
-static void manager_replace_template(Manager *manager) {
+/* A next generation with the configuration in force. */
+static int manager_begin_anew(Manager *manager) {
         _cleanup_(pool_config_freep) PoolConfig *config = NULL;
         _cleanup_(freep) char *path = NULL;
-        ConfigError error = {};
         int r;
 
-        r = pool_config_load(&config, manager->options->config_dir, manager->options->name, &error);
+        r = generation_copy_config(manager->current->config, &config);
         if (r < 0)
-                manager_complain(manager, "%s:%u: %s", error.file, error.line, error.message);
-        if (r >= 0)
-                r = generation_find_worker(manager, config, &path);
-        if (r >= 0)
-                r = generation_start(manager, TAKE_PTR(config), path);
+                return r;
+        r = generation_find_worker(manager, config, &path);
+        if (r < 0)
+                return r;
+        return generation_start(manager, TAKE_PTR(config), path);
+}
+
+void manager_note_template_death(Manager *manager, const Generation *generation) {
+        uint64_t now = clock_now_usec(), wait;
+
+        if (generation != manager->current)
+                return;
+        if (now - generation->ready_usec >= SHORT_LIFE_USEC) {
+                manager->n_short_lives = 0;
+                manager->replace_usec = 0;
+                return;
+        }
+        if (++manager->n_short_lives <= SHORT_LIVES_MAX)
+                return;
+
+        wait = USEC_PER_SEC << MIN2(manager->n_short_lives - SHORT_LIVES_MAX - 1, 4U);
+        manager->replace_usec = now + MIN2(wait, REPLACE_WAIT_USEC);
+        log_notice("%u templates in a row died within a second: the next one starts in %" PRIu64 " s",
+                   manager->n_short_lives,
+                   MIN2(wait, REPLACE_WAIT_USEC) / USEC_PER_SEC);
+}
+
+/* The current template has died: another one takes over, the workers that are left serve until then. */
+static void manager_replace_template(Manager *manager) {
+        int r = manager_begin_anew(manager);
+
         if (r < 0) {
                 manager_complain(manager, "Failed to replace the template: %s", strerror(-r));
                 (void)sd_event_exit(manager->event, EXIT_FAILURE); /* the service manager starts us anew */
         }
+}
+
+void manager_check_opcache(Manager *manager, uint64_t now_usec) {
+        const ScoreboardOpcache *opcache = manager_newest_opcache(manager);
+        bool pending = opcache && atomic_load(&opcache->restart_pending) != 0;
+        int r;
+
+        if (!pending || manager->state != MANAGER_RUNNING || manager->next) {
+                manager->restart_since_usec = 0;
+                return;
+        }
+        if (manager->restart_since_usec == 0)
+                manager->restart_since_usec = now_usec;
+
+        /* most restarts find their moment by themselves; a worker that lies about it gets little for it */
+        if (now_usec - manager->restart_since_usec < RENEWAL_PATIENCE_USEC ||
+            (manager->renewal_usec > 0 && now_usec - manager->renewal_usec < RENEWAL_INTERVAL_USEC))
+                return;
+
+        manager->renewal_usec = now_usec;
+        manager->restart_since_usec = 0;
+        manager->n_renewals++;
+        log_notice("opcache waits for a moment without requests to restart: a new generation takes over");
+        r = manager_begin_anew(manager);
+        if (r < 0)
+                manager_complain(manager, "Failed to start a new generation: %s", strerror(-r));
 }
 
 static void manager_check_next(Manager *manager) {
@@ -184,15 +264,43 @@ static void manager_check_next(Manager *manager) {
                         return;
                 }
                 manager_reload_failed(manager);
-        } else if (next->state == GENERATION_READY)
+                return;
+        }
+        if (next->state != GENERATION_READY)
+                return;
+
+        switch (boot_next(manager)) {
+        case BOOT_PENDING:
+                break;
+        case BOOT_DONE:
                 manager_swap(manager);
+                break;
+        case BOOT_FAILED:
+                manager_complain(
+                        manager,
+                        "Reload failed, the old generation serves on: the resident script '%s' does not "
+                        "get as far as PhpPool\\handle_request(); what PHP said is above",
+                        next->config->resident);
+                manager_give_up_next(manager);
+                manager_reload_failed(manager);
+                break;
+        }
+}
+
+/* Nothing of the first generation works, and it is no use to let clients wait for the service manager's tries. */
+static void manager_start_failing(Manager *manager) {
+        manager->state = MANAGER_RUNNING;
+        log_error(
+                "No worker starts. Requests get 503 after timeouts.queue, until one does; what is wrong is above");
+        manager_say_ready(manager);
 }
 
 void manager_advance(Manager *manager) {
         manager_check_next(manager);
 
         if (manager->state != MANAGER_STOPPING && manager->current &&
-            manager->current->state == GENERATION_DEAD && !manager->next)
+            manager->current->state == GENERATION_DEAD && !manager->next &&
+            clock_now_usec() >= manager->replace_usec)
                 manager_replace_template(manager);
 
         if (manager->current && manager->current->state == GENERATION_READY &&
@@ -211,6 +319,9 @@ void manager_advance(Manager *manager) {
                 }
                 watch_look(manager);
         }
+
+        if (manager->state == MANAGER_STARTING && manager->current && manager_is_failing(manager))
+                manager_start_failing(manager);
 
         /* the last request is answered: the templates may go, and then so do we */
         if (manager->state == MANAGER_STOPPING && list_is_empty(&manager->workers) &&

@@ -14,8 +14,16 @@
  *   armed    nobody waited for QUIET_TICKS, but all workers are still busy: it
  *            waits for the listeners themselves.
  *
+ * A worker that is idle may not come all the same, because it died just when the
+ * kernel woke it for a connection, or somebody has stopped it. Then what waits for
+ * MISSED_TICKS goes into the queue, which wakes the others.
+ *
  * It falls asleep again when somebody is idle. After clearing the awake word it
  * looks once more, because a worker may have gone busy just before.
+ *
+ * Listeners and wake descriptor are open files that the workers have as well, and
+ * whether a call on them waits is a flag of the open file: what a hostile worker
+ * has changed is put right before each use.
  */
 
 #include <errno.h>
@@ -23,16 +31,19 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include "ipc/channel.h"
 #include "pool/manager.h"
 #include "util/clock.h"
 #include "util/fd.h"
 #include "util/log.h"
+#include "util/message-ids.h"
 
-#define TICK_USEC   (5 * USEC_PER_MSEC)
-#define QUIET_TICKS 20U
-#define ACCEPT_MAX  256 /* connections taken in one look */
+#define TICK_USEC    (5 * USEC_PER_MSEC)
+#define QUIET_TICKS  20U
+#define MISSED_TICKS 4U
+#define ACCEPT_MAX   256 /* connections taken in one look */
 
 static bool watch_listeners_wait(const Manager *manager) {
         for (size_t i = 0; i < manager->listeners.n_items; i++) {
@@ -86,23 +97,36 @@ static size_t watch_queue_max(const Manager *manager) {
         return manager->parking.config->connections_max;
 }
 
+static void watch_complain_accept(int error) {
+        static LogLimit limit = LOG_LIMIT(30 * USEC_PER_SEC, 1);
+
+        /* else it concerns one connection that is gone (accept(2)), or there is none */
+        if ((error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS) &&
+            log_limit_below(&limit))
+                log_warning_errno(-error, "Failed to accept a connection, it waits: %m");
+}
+
 /* All workers are busy and there are as many as there may be: what waits, waits in our order. */
 static void watch_accept(Manager *manager) {
         uint64_t now = clock_now_usec();
 
-        for (size_t i = 0; i < manager->listeners.n_items; i++)
+        for (size_t i = 0; i < manager->listeners.n_items; i++) {
+                (void)fd_set_nonblock(manager->listeners.items[i].fd, true); /* cannot fail for a socket */
                 for (int n = 0; n < ACCEPT_MAX; n++) {
                         int fd;
 
                         if (queue_length(&manager->queue) >= watch_queue_max(manager))
                                 return; /* the others wait in the kernel */
                         fd = accept4(manager->listeners.items[i].fd, NULL, NULL, SOCK_CLOEXEC);
-                        if (fd < 0)
+                        if (fd < 0) {
+                                watch_complain_accept(errno);
                                 break;
+                        }
                         if (queue_push_take_fds(&manager->queue, fd, -EBADF, now, watch_queue_max(manager)) <
                             0)
                                 return;
                 }
+        }
 }
 
 static void watch_expire(Manager *manager) {
@@ -115,16 +139,27 @@ static void watch_expire(Manager *manager) {
 
         n = queue_expire(&manager->queue, now - wait);
         if (n > 0 && log_limit_below(&limit))
-                log_warning("Refused %zu requests that waited longer than timeouts.queue: all %llu workers "
-                            "(workers.max) are busy",
-                            n,
-                            (unsigned long long)manager->current->config->workers_max);
+                log_struct(
+                        LOG_WARNING,
+                        ((const char *const[]){ manager_is_failing(manager) ? MESSAGE_ID_CRASH_LOOP
+                                                                            : MESSAGE_ID_POOL_SATURATED,
+                                                NULL }),
+                        manager_is_failing(manager)
+                                ? "Refused %zu requests that waited longer than timeouts.queue: none of at "
+                                  "most %llu workers (workers.max) starts"
+                                : "Refused %zu requests that waited longer than timeouts.queue: all %llu "
+                                  "workers (workers.max) are busy",
+                        n,
+                        (unsigned long long)manager->current->config->workers_max);
 }
 
 static void watch_fork(Manager *manager, uint64_t n) {
         for (; n > 0; n--) {
                 int r = generation_fork(manager->current);
 
+                if (r ==
+                    -EAGAIN) /* the template has as many orders as it can take: the next look asks again */
+                        return;
                 if (r < 0) {
                         manager_complain(manager, "Failed to ask for a worker: %s", strerror(-r));
                         return;
@@ -136,6 +171,10 @@ static void watch_fork(Manager *manager, uint64_t n) {
 static void watch_look_stopping(Manager *manager) {
         if (!list_is_empty(&manager->workers) || queue_length(&manager->queue) == 0 || !manager->current)
                 return;
+        if (manager_is_failing(manager)) {
+                (void)queue_expire(&manager->queue, UINT64_MAX); /* none will come */
+                return;
+        }
         if (generation_fork(manager->current) < 0)
                 return;
 
@@ -148,11 +187,28 @@ static void watch_record(Manager *manager, const WorkerCount *count, const Scale
         ScoreboardHead *head = scoreboard_head(&manager->board);
         bool full = count->n_busy >= view->max && view->n_waiting > 0;
 
+        if (queue_length(&manager->queue) > atomic_load(&head->n_queued_most))
+                atomic_store(&head->n_queued_most, (uint32_t)queue_length(&manager->queue));
         if (count->n_busy > atomic_load(&head->n_busy_most))
                 atomic_store(&head->n_busy_most, (uint32_t)count->n_busy);
         if (full && !manager->was_full)
                 atomic_fetch_add(&head->n_max_reached, 1);
         manager->was_full = full;
+}
+
+/*
+ * Whether what waits on the listeners is to wait in the queue, where its waiting
+ * has an end: because there are as many workers as there may be, or because
+ * there are none that could accept it, and it will take a while.
+ */
+static bool watch_must_accept(const Manager *manager, const ScalerView *view) {
+        bool is_resident = manager->current->config->resident != NULL;
+
+        if (view->n_idle > 0)
+                return false;
+        if (view->n_workers >= view->max && (view->n_starting == 0 || is_resident))
+                return true;
+        return view->n_workers == view->n_starting && (is_resident || manager->scaler.failures > 0);
 }
 
 void watch_look(Manager *manager) {
@@ -164,7 +220,7 @@ void watch_look(Manager *manager) {
 
         queue_refill(&manager->queue);
         queued = queue_length(&manager->queue);
-        atomic_store(&scoreboard_head(&manager->board)->queued, queued > 0 ? 1 : 0);
+        atomic_store(&scoreboard_head(&manager->board)->queued, (int32_t)MIN2(queued, INT32_MAX));
 
         if (manager->state == MANAGER_STOPPING) {
                 watch_look_stopping(manager);
@@ -194,12 +250,13 @@ void watch_look(Manager *manager) {
         manager_stop_idle_workers(manager, scaler_stop(&manager->scaler, &view), view.now_usec);
 
         watch_record(manager, &count, &view);
-        if (waits && view.n_idle == 0 && view.n_workers >= view.max && view.n_starting == 0)
+        manager->missed_ticks = waits && view.n_idle > 0 ? manager->missed_ticks + 1 : 0;
+        if (waits && (watch_must_accept(manager, &view) || manager->missed_ticks >= MISSED_TICKS))
                 watch_accept(manager);
         if (queued > 0)
                 watch_expire(manager);
 
-        if (view.n_waiting > 0 && view.n_idle == 0)
+        if (view.n_waiting > 0 && (view.n_idle == 0 || manager->missed_ticks > 0))
                 manager->quiet_ticks = 0;
         else
                 manager->quiet_ticks++;
@@ -210,11 +267,40 @@ void watch_look(Manager *manager) {
                 watch_settle(manager);
 }
 
+int watch_mend(Manager *manager) {
+        uint64_t used[SCOREBOARD_SLOTS_MAX / 64] = {};
+
+        LIST_FOREACH (l, &manager->workers) {
+                uint32_t slot = list_entry(l, PoolWorker, link)->slot;
+
+                used[slot / 64] |= UINT64_C(1) << (slot % 64);
+        }
+        scoreboard_mend_idle(&manager->board, used);
+        atomic_store(&scoreboard_head(&manager->board)->awake, manager->awake ? 1 : 0);
+        (void)fd_set_nonblock(manager->wake, true); /* cannot fail for an eventfd */
+
+        for (size_t i = 0; i < manager->listeners.n_items; i++) {
+                struct pollfd p = { .fd = manager->listeners.items[i].fd, .events = POLLRDHUP };
+
+                (void)fd_set_nonblock(p.fd, true); /* cannot fail for a socket */
+                if (poll(&p, 1, /* timeout= */ 0) > 0 && (p.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0)
+                        return -ESHUTDOWN;
+        }
+        return manager->queue.broken ? -EPIPE : 0;
+}
+
+/* How often we were woken is of no interest. Never waits, whatever flags the descriptor has. */
+static void watch_clear_wake(int fd) {
+        uint64_t n;
+        struct iovec iov = { &n, sizeof(n) };
+
+        (void)!preadv2(fd, &iov, 1, /* offset= */ -1, RWF_NOWAIT); /* the next look is near in any case */
+}
+
 static int watch_on_wake(sd_event_source *source, int fd, uint32_t events, void *userdata) {
         Manager *manager = userdata;
-        uint64_t n;
 
-        (void)!read(fd, &n, sizeof(n)); /* how many is of no interest */
+        watch_clear_wake(fd);
         manager->quiet_ticks = 0;
         watch_look(manager);
         return 0;
@@ -236,14 +322,15 @@ static int watch_on_listener(sd_event_source *source, int fd, uint32_t events, v
 }
 
 void watch_ready(void *userdata, int fd, int spool, uint64_t since_usec) {
+        static LogLimit limit = LOG_LIMIT(30 * USEC_PER_SEC, 1);
         Manager *manager = userdata;
 
-        (void)queue_push_take_fds(&manager->queue,
-                                  fd,
-                                  spool,
-                                  since_usec,
-                                  watch_queue_max(manager)); /* or it was refused */
-        atomic_store(&scoreboard_head(&manager->board)->queued, 1);
+        if (queue_push_take_fds(&manager->queue, fd, spool, since_usec, watch_queue_max(manager)) == 0)
+                atomic_fetch_add(&scoreboard_head(&manager->board)->queued, 1);
+        else if (log_limit_below(&limit))
+                log_struct(LOG_WARNING,
+                           ((const char *const[]){ MESSAGE_ID_POOL_SATURATED, NULL }),
+                           "Refused a request: as many wait for a worker as limits.connections allows");
         if (!manager->awake || manager->armed || manager->state == MANAGER_STOPPING) {
                 manager->quiet_ticks = 0;
                 watch_look(manager);

@@ -4,7 +4,9 @@
  *
  * A PoolWorker exists from the moment it is asked for until its death is
  * reported: by its template, or by the kernel when the template died first and
- * the manager, as subreaper, has inherited it. What it does stands in its slot
+ * the manager, as subreaper, has inherited it. A template that is killed between
+ * a fork and the word of it leaves a worker whose pid nobody knows: its channel
+ * ends when it does, or at once if it was never born. What it does stands in its slot
  * of the scoreboard, and is believed only as far as a mistake would do no harm.
  */
 
@@ -22,10 +24,8 @@
 #include "util/clock.h"
 #include "util/fd.h"
 #include "util/log.h"
+#include "util/message-ids.h"
 #include "util/process.h"
-
-#define MESSAGE_ID_WORKER_DIED "MESSAGE_ID=5f6b7c2b0a3c4a0f9d1e8a7c6b5d4e3f"
-#define MESSAGE_ID_TIMEOUT     "MESSAGE_ID=c0a1f2e3d4b5467889aabbccddeeff01"
 
 #define LAST_MESSAGES_MAX 1024 /* net.core.wmem_default holds about a quarter of that */
 
@@ -44,6 +44,12 @@ static ssize_t pool_worker_receive(PoolWorker *worker) {
                 parking_add_kept_take_fd(&worker->manager->parking, fds[0]);
         else if (n == sizeof(message) && message.type == WORKER_PARK_PARTIAL && n_fds >= 1)
                 parking_add_partial_take_fds(&worker->manager->parking, fds[0], fds[1], message.since_usec);
+        else if (n == sizeof(message) && message.type == WORKER_LEND && n_fds == 1)
+                loan_take_fd(worker, fds[0], (uint16_t)message.request_id);
+        else if (n == sizeof(message) && message.type == WORKER_LEND_OVER && n_fds == 0)
+                loan_over(worker);
+        else if (n == sizeof(message) && message.type == WORKER_READY && n_fds == 0)
+                pool_worker_on_booted(worker);
         else if (n != -EMSGSIZE)
                 for (size_t i = 0; i < n_fds; i++)
                         fd_close(fds[i]);
@@ -54,9 +60,32 @@ static int pool_worker_on_message(sd_event_source *source, int fd, uint32_t even
         PoolWorker *worker = userdata;
         ssize_t n = pool_worker_receive(worker);
 
-        if (n <= 0 && n != -EAGAIN) /* it is on its way out; its death will be reported */
-                worker->source = sd_event_source_disable_unref(worker->source);
+        if (n > 0 || n == -EAGAIN)
+                return 0;
+
+        /* it is on its way out; its death will be reported, unless nobody knows it */
+        worker->source = sd_event_source_disable_unref(worker->source);
+        if (worker->pid == 0 && worker->generation->state == GENERATION_DEAD)
+                manager_bury_worker(worker->manager, worker, EXIT_SUCCESS);
         return 0;
+}
+
+/* Before it took a request: the start of the next one has to wait. */
+static void pool_worker_died_early(PoolWorker *worker, const char *what) {
+        uint64_t delay = boot_on_early_death(worker);
+        char next[64] = "";
+
+        if (delay > 0 && worker->manager->state != MANAGER_STOPPING)
+                (void)snprintf(next,
+                               sizeof(next),
+                               "; starting the next one in %" PRIu64 " ms",
+                               delay / USEC_PER_MSEC);
+        manager_complain_as(worker->manager,
+                            MESSAGE_ID_CRASH_LOOP,
+                            "Worker %" PRIu32 " %s before it took a request%s",
+                            worker->slot,
+                            what,
+                            next);
 }
 
 /* What it handed over before it died is not lost with it. A child that its PHP left behind can go on sending. */
@@ -91,6 +120,7 @@ int pool_worker_new(PoolWorker **ret, Generation *generation, int *ret_worker_en
         worker->generation = generation;
         worker->pidfd = -EBADF;
         worker->channel = -EBADF;
+        worker->loan = -EBADF;
         worker->started_usec = clock_now_usec();
 
         r = manager_free_slot(manager, &worker->slot);
@@ -131,6 +161,8 @@ PoolWorker *pool_worker_free(PoolWorker *worker) {
         worker->generation->n_workers--;
         list_remove(&worker->link);
         sd_event_source_disable_unref(worker->source);
+        traces_forget(worker);
+        fd_close(worker->loan);
         fd_close(worker->channel);
         fd_close(worker->pidfd);
         free(worker);
@@ -145,45 +177,13 @@ void pool_worker_stop(PoolWorker *worker) {
         atomic_store(&scoreboard_slot(&worker->manager->board, worker->slot)->stop, 1);
         /* wakes it where it waits; what it holds it can still send us */
         (void)shutdown(worker->channel, SHUT_WR); /* or it has gone already */
+        boot_give_up(worker);
 }
 
 PoolWorker *manager_find_worker(Manager *manager, uint32_t slot, pid_t pid) {
         PoolWorker *worker = slot < SCOREBOARD_SLOTS_MAX ? manager->slots[slot] : NULL;
 
         return worker && worker->pid == pid ? worker : NULL;
-}
-
-static void
-worker_log(const PoolWorker *worker, const ScoreboardCopy *copy, const char *message_id, const char *what) {
-        char text[6][400];
-        const char *fields[7] = {};
-        size_t n = 0;
-
-        (void)snprintf(text[n++], sizeof(text[0]), "%s", message_id);
-        (void)snprintf(text[n++], sizeof(text[0]), "PHP_WORKER=%" PRIu32, worker->slot);
-        (void)snprintf(text[n++], sizeof(text[0]), "PHP_REQUEST_ID=%s", copy->id);
-        (void)snprintf(text[n++], sizeof(text[0]), "PHP_REQUEST_METHOD=%s", copy->method);
-        (void)snprintf(text[n++], sizeof(text[0]), "PHP_REQUEST_URI=%s", copy->uri);
-        (void)snprintf(text[n++], sizeof(text[0]), "PHP_SCRIPT=%s", copy->script);
-        for (size_t i = 0; i < n; i++)
-                fields[i] = text[i];
-
-        log_struct(LOG_ERR,
-                   fields,
-                   "Worker %" PRIu32 " (pid %d) %s while it ran %s %s (%s, request %s)",
-                   worker->slot,
-                   (int)worker->pid,
-                   what,
-                   copy->method[0] ? copy->method : "-",
-                   copy->uri[0] ? copy->uri : "-",
-                   copy->script[0] ? copy->script : "no script yet",
-                   copy->id);
-        (void)snprintf(worker->manager->last_error,
-                       sizeof(worker->manager->last_error),
-                       "worker %s while it ran %.100s (request %s)",
-                       what,
-                       copy->uri,
-                       copy->id);
 }
 
 void manager_bury_worker(Manager *manager, PoolWorker *worker, int status) {
@@ -195,8 +195,8 @@ void manager_bury_worker(Manager *manager, PoolWorker *worker, int status) {
         was_busy = copy.state == WORKER_BUSY || copy.state == WORKER_FINISHED;
         manager->n_requests += copy.n_requests;
         atomic_store(&scoreboard_head(&manager->board)->n_requests_gone, manager->n_requests);
-        manager->n_errors += copy.n_errors;
         manager->n_cut += copy.n_refused;
+        tally_add(&manager->tally, &scoreboard_slot(&manager->board, worker->slot)->tally);
 
         if (WIFSIGNALED(status))
                 (void)snprintf(what,
@@ -209,29 +209,51 @@ void manager_bury_worker(Manager *manager, PoolWorker *worker, int status) {
         if (copy.request_number > 0)
                 scaler_on_success(&manager->scaler);
 
-        if (!clean) {
+        slowest_take(manager, worker);
+        if (was_busy && !clean && copy.state == WORKER_BUSY)
+                slowest_add_cut(manager, &copy);
+        pool_worker_receive_last(worker);
+        boot_log_end(worker, &copy);
+        if (clean)
+                manager->n_exits[copy.exit]++;
+        else if (worker->draining && worker->boot_is_over)
+                log_debug("Worker %" PRIu32 " was not needed any more", worker->slot);
+        else {
                 manager->n_crashes++;
+                manager->n_signals[WIFSIGNALED(status) ? MIN2(WTERMSIG(status), MANAGER_SIGNALS_MAX - 1)
+                                                       : 0]++;
+                loan_settle(worker, &copy);
                 if (was_busy)
                         worker_log(worker, &copy, MESSAGE_ID_WORKER_DIED, what);
-                else if (copy.request_number > 0 || worker->draining)
+                else if (copy.request_number > 0 || (worker->draining && manager->state != MANAGER_STOPPING))
                         manager_complain(manager, "Worker %" PRIu32 " %s", worker->slot, what);
-                else {
-                        uint64_t delay = scaler_on_early_death(&manager->scaler, clock_now_usec());
-
-                        manager_complain(manager,
-                                         "Worker %" PRIu32
-                                         " %s before it took a request; starting the next one in "
-                                         "%" PRIu64 " ms",
-                                         worker->slot,
-                                         what,
-                                         delay / USEC_PER_MSEC);
-                }
+                else
+                        pool_worker_died_early(worker, what);
         }
 
-        pool_worker_receive_last(worker);
         pool_worker_free(worker);
         manager_advance(manager);
         watch_look(manager);
+}
+
+/* All that is left of a dead template are our children: we are the subreaper. */
+void manager_bury_unseen(Manager *manager) {
+        LIST_FOREACH_SAFE (l, &manager->workers) {
+                PoolWorker *worker = list_entry(l, PoolWorker, link);
+                siginfo_t info;
+
+                if (worker->generation->state != GENERATION_DEAD || worker->generation->channel >= 0 ||
+                    waitid(P_PID, (id_t)worker->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 ||
+                    errno != ECHILD)
+                        continue;
+
+                manager_complain(manager,
+                                 "Worker %" PRIu32
+                                 " (pid %d) ended, and so did its template: how, nobody saw",
+                                 worker->slot,
+                                 (int)worker->pid);
+                manager_bury_worker(manager, worker, EXIT_SUCCESS);
+        }
 }
 
 void manager_count_workers(Manager *manager, uint64_t now_usec, WorkerCount *ret) {
@@ -278,40 +300,6 @@ void manager_stop_idle_workers(Manager *manager, uint64_t n, uint64_t now_usec) 
         }
 }
 
-static void worker_check_deadline(Manager *manager, PoolWorker *worker, uint64_t now_usec) {
-        const PoolConfig *config = worker->generation->config;
-        ScoreboardCopy copy;
-        uint64_t age;
-
-        scoreboard_copy(&manager->board, worker->slot, &copy);
-        if (copy.state != WORKER_BUSY || worker->pidfd < 0 || copy.state_usec > now_usec)
-                return;
-
-        age = now_usec - copy.state_usec;
-        if (config->request_usec == USEC_INFINITY || age < config->request_usec)
-                return;
-
-        if (worker->interrupted != copy.request_number) {
-                worker->interrupted = copy.request_number;
-                manager->n_timeouts++;
-                worker_log(worker, &copy, MESSAGE_ID_TIMEOUT, "is over timeouts.request and is interrupted");
-                (void)pidfd_signal(worker->pidfd, SIGRTMIN); /* or it is gone */
-        } else if (age - config->request_usec >= config->kill_usec &&
-                   worker->killed != copy.request_number) {
-                worker->killed = copy.request_number;
-                worker_log(worker,
-                           &copy,
-                           MESSAGE_ID_TIMEOUT,
-                           "did not end after timeouts.kill and is killed");
-                (void)pidfd_signal(worker->pidfd, SIGKILL); /* or it is gone */
-        }
-}
-
-void manager_check_deadlines(Manager *manager, uint64_t now_usec) {
-        LIST_FOREACH (l, &manager->workers)
-                worker_check_deadline(manager, list_entry(l, PoolWorker, link), now_usec);
-}
-
 uint64_t manager_count_requests(const Manager *manager) {
         uint64_t n = manager->n_requests;
 
@@ -322,4 +310,32 @@ uint64_t manager_count_requests(const Manager *manager) {
         }
 
         return n;
+}
+
+void manager_sum_tally(const Manager *manager, TallySum *ret) {
+        *ret = manager->tally;
+
+        LIST_FOREACH (l, &manager->workers) {
+                const PoolWorker *worker = list_entry(l, PoolWorker, link);
+
+                tally_add(ret, &scoreboard_slot(&manager->board, worker->slot)->tally);
+        }
+}
+
+const ScoreboardOpcache *manager_newest_opcache(const Manager *manager) {
+        const ScoreboardOpcache *newest = NULL;
+        uint64_t newest_usec = 0;
+
+        LIST_FOREACH (l, &manager->workers) {
+                const PoolWorker *worker = list_entry(l, PoolWorker, link);
+                const ScoreboardOpcache *opcache = &scoreboard_slot(&manager->board, worker->slot)->opcache;
+                uint64_t usec = atomic_load(&opcache->sampled_usec);
+
+                if (worker->generation == manager->current && usec > newest_usec) {
+                        newest = opcache;
+                        newest_usec = usec;
+                }
+        }
+
+        return newest;
 }

@@ -42,6 +42,7 @@ typedef struct Server {
         sd_event_source *timer;
         int n_reloads;
         bool large;
+        bool speechless;
         bool cannot_reload;
 } Server;
 
@@ -76,21 +77,46 @@ static int server_on_hup(sd_event_source *source, const struct signalfd_siginfo 
         return 0;
 }
 
-static struct json_object *server_status(void *userdata) {
-        Server *server = userdata;
-        struct json_object *status = json_object_new_object(), *list = json_object_new_array();
+/* More than a reply may have, if the server is to be large. */
+static struct json_object *server_list(const Server *server) {
+        struct json_object *list = json_object_new_array();
 
-        json_object_object_add(status, "name", json_object_new_string("site"));
         for (int i = 0; server->large && i < 20000; i++)
                 json_object_array_add(
                         list,
                         json_object_new_string("0123456789012345678901234567890123456789012345678901234"));
-        json_object_object_add(status, "list", list);
+        return list;
+}
+
+static struct json_object *server_status(void *userdata) {
+        Server *server = userdata;
+        struct json_object *status;
+
+        if (server->speechless)
+                return NULL;
+
+        status = json_object_new_object();
+        json_object_object_add(status, "name", json_object_new_string("site"));
+        json_object_object_add(status, "list", server_list(server));
         return status;
 }
 
+static int server_get_stacks(void *userdata, uint64_t ticket) {
+        Server *server = userdata;
+        struct json_object *parameters = json_object_new_object();
+
+        json_object_object_add(parameters, "stacks", server_list(server));
+        control_answer(server->control, ticket, NULL, parameters);
+        json_object_put(parameters);
+        return 0;
+}
+
 static void server_run(Server *server, int ready) {
-        static const ControlHandler handler = { .get_status = server_status, .reload = server_reload };
+        static const ControlHandler handler = {
+                .get_status = server_status,
+                .reload = server_reload,
+                .get_stacks = server_get_stacks,
+        };
         sigset_t mask;
 
         prctl(PR_SET_PDEATHSIG, SIGKILL);

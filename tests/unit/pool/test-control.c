@@ -168,6 +168,20 @@ static void too_large_a_status_comes_without_its_list(void) {
         server_stop(pid);
 }
 
+static void what_cannot_be_told_is_an_error(void) {
+        pid_t pid = server_start((Server){ .large = true }, NULL);
+
+        if (geteuid() == 0)
+                test_string(call_error("io.phppool.Pool.GetStacks"), "io.phppool.Pool.TooLarge");
+        server_stop(pid);
+
+        pid = server_start((Server){ .speechless = true }, NULL);
+        test_string(call_error("io.phppool.Pool.GetStatus"), "io.phppool.Pool.StatusUnavailable");
+        if (geteuid() == 0)
+                test_string(call_error("io.phppool.Pool.GetStacks"), "");
+        server_stop(pid);
+}
+
 static void the_own_user_cannot_take_all_places(void) {
         pid_t pid = server_start((Server){}, NULL);
         int fds[CONTROL_CONNECTIONS_MAX + 8], n_open = 0;
@@ -210,6 +224,7 @@ int main(void) {
         test_run(garbage_and_endless_calls_are_cut_off_and_others_served);
         test_run(a_silent_peer_meets_a_deadline);
         test_run(too_large_a_status_comes_without_its_list);
+        test_run(what_cannot_be_told_is_an_error);
         test_run(the_own_user_cannot_take_all_places);
 
         test_int(rmdir(directory), 0);

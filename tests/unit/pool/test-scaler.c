@@ -147,8 +147,14 @@ static void test_the_burst_begins_anew_once_the_pressure_is_gone(void) {
         view.n_workers = view.n_waiting = 1;
         first = scaler_start(&scaler, &view);
         test_true(scaler_start(&scaler, &view) > first);
+        view.n_idle = 1; /* for the moment, until it has taken what waits */
+        test_int(scaler_start(&scaler, &view), 0);
+        view.n_idle = 0;
+        test_true(scaler_start(&scaler, &view) > 2 * first);
+        view.n_waiting = 0;
         view.n_idle = 1;
         test_int(scaler_start(&scaler, &view), 0);
+        view.n_waiting = 1;
         view.n_idle = 0;
         test_int(scaler_start(&scaler, &view), first);
 }
