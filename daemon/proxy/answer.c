@@ -22,10 +22,7 @@
 #define ANSWER_RETRY_AFTER "5" /* seconds: about what a restart of a pool takes */
 
 static void answer_append(Exchange *exchange, const void *data, size_t size) {
-        Connection *connection = exchange->connection;
-
-        if (buffer_append(&connection->out, data, size) < 0)
-                connection->out_failed = true;
+        connection_append(exchange->connection, data, size);
 }
 
 static void answer_text(Exchange *exchange, const char *text) {
@@ -61,6 +58,7 @@ void answer_begin(Exchange *exchange, unsigned int status, HttpSlice reason, boo
                 answer_string(exchange, "Date", proxy_date(exchange->connection->proxy));
         answer_string(exchange, "X-Request-Id", exchange->id);
         exchange->answer.begun = true;
+        exchange->answer.status = status;
 }
 
 void answer_length(Exchange *exchange, uint64_t size) {
@@ -70,9 +68,25 @@ void answer_length(Exchange *exchange, uint64_t size) {
         answer_string(exchange, "Content-Length", text);
 }
 
-void answer_end_head(Exchange *exchange) {
+/* What the site adds, unless the script has said it itself. */
+static void answer_site_fields(Exchange *exchange, const HttpResponse *script) {
+        char **lines = exchange->site ? exchange->site->config->headers : NULL;
+
+        for (; lines && *lines; lines++) {
+                char name[128];
+
+                (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(*lines, ":"), *lines);
+                if (script && http_response_header(script, name))
+                        continue;
+                answer_text(exchange, *lines);
+                answer_text(exchange, "\r\n");
+        }
+}
+
+static void answer_close_head(Exchange *exchange, const HttpResponse *script) {
         const Connection *connection = exchange->connection;
 
+        answer_site_fields(exchange, script);
         if (!connection->keep)
                 answer_string(exchange, "Connection", "close");
         else if (exchange->request.version_minor == 0)
@@ -80,20 +94,27 @@ void answer_end_head(Exchange *exchange) {
         answer_text(exchange, "\r\n");
 }
 
-static bool answer_is_to_head(const Exchange *exchange) {
+void answer_end_head(Exchange *exchange) {
+        answer_close_head(exchange, NULL);
+}
+
+bool answer_is_to_head(const Exchange *exchange) {
         return exchange->request.method.size == 4 && memcmp(exchange->request.method.data, "HEAD", 4) == 0;
 }
 
+/* 205 has one of no bytes (RFC 9110 section 15.3.6): a client that knows takes others for its next answer. */
 static bool status_has_no_body(unsigned int status) {
-        return status == 204 || status == 304;
+        return status == 204 || status == 205 || status == 304;
 }
 
 static void answer_frame(Exchange *exchange, const HttpResponse *response, bool whole, uint64_t size) {
         Answer *answer = &exchange->answer;
 
-        if (status_has_no_body(response->status))
+        if (status_has_no_body(response->status)) {
                 answer->framing = ANSWER_NO_BODY;
-        else if (answer_is_to_head(exchange)) {
+                if (response->status == 205)
+                        answer_length(exchange, 0);
+        } else if (answer_is_to_head(exchange)) {
                 answer->framing = ANSWER_NO_BODY;
                 if (response->has_content_length)
                         answer_length(exchange, response->content_length);
@@ -116,7 +137,21 @@ void answer_response(Exchange *exchange, const HttpResponse *response, bool whol
                 if (!http_slice_is(response->headers[i].name, "X-Request-Id"))
                         answer_header(exchange, response->headers[i].name, response->headers[i].value);
         answer_frame(exchange, response, whole, size);
-        answer_end_head(exchange);
+        answer_close_head(exchange, response);
+}
+
+void answer_interim(Exchange *exchange, const HttpResponse *response) {
+        /*
+         * HTTP/1.0 knows nothing of them (RFC 9110 section 15.2), nor do all proxies:
+         * nginx before 1.29 takes the first for the answer and the answer for its body.
+         */
+        if (exchange->request.version_minor == 0 || exchange->connection->trusted)
+                return;
+
+        answer_text(exchange, "HTTP/1.1 103 Early Hints\r\n");
+        for (size_t i = 0; i < response->n_headers; i++)
+                answer_header(exchange, response->headers[i].name, response->headers[i].value);
+        answer_text(exchange, "\r\n");
 }
 
 void answer_body(Exchange *exchange, const struct iovec *slices, size_t n_slices) {
@@ -177,6 +212,14 @@ static const char *answer_explain(unsigned int status) {
         }
 }
 
+void answer_error_fields(Exchange *exchange, unsigned int status) {
+        answer_string(exchange, "X-Content-Type-Options", "nosniff");
+        if (status == 405)
+                answer_string(exchange, "Allow", "GET, HEAD");
+        if (status == 503)
+                answer_string(exchange, "Retry-After", ANSWER_RETRY_AFTER);
+}
+
 void answer_page(Exchange *exchange, unsigned int status, const char *explanation) {
         char page[1024];
         int n;
@@ -195,19 +238,15 @@ void answer_page(Exchange *exchange, unsigned int status, const char *explanatio
 
         answer_begin(exchange, status, (HttpSlice){}, false);
         answer_string(exchange, "Content-Type", "text/html; charset=utf-8");
-        answer_string(exchange, "X-Content-Type-Options", "nosniff");
-        if (status == 405)
-                answer_string(exchange, "Allow", "GET, HEAD");
-        if (status == 503)
-                answer_string(exchange, "Retry-After", ANSWER_RETRY_AFTER);
+        answer_error_fields(exchange, status);
         answer_length(exchange, (uint64_t)n);
         answer_end_head(exchange);
         if (!answer_is_to_head(exchange))
                 answer_append(exchange, page, (size_t)n);
 }
 
-void answer_redirect(Exchange *exchange, const char *location) {
-        answer_begin(exchange, 301, (HttpSlice){}, false);
+void answer_redirect(Exchange *exchange, unsigned int status, const char *location) {
+        answer_begin(exchange, status, (HttpSlice){}, false);
         answer_string(exchange, "Location", location);
         answer_length(exchange, 0);
         answer_end_head(exchange);

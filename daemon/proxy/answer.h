@@ -27,6 +27,7 @@ typedef enum AnswerFraming {
 struct Answer {
         AnswerFraming framing;
         uint64_t left; /* ANSWER_LENGTH: bytes still due */
+        unsigned int status;
         bool begun;
 };
 
@@ -39,10 +40,16 @@ void answer_end_head(Exchange *exchange);
 
 /* The head of a pool's response. @whole: its body is all there and has @size bytes. */
 void answer_response(Exchange *exchange, const HttpResponse *response, bool whole, uint64_t size);
+/* 103: the fields alone, and the answer is still to come. */
+void answer_interim(Exchange *exchange, const HttpResponse *response);
 void answer_body(Exchange *exchange, const struct iovec *slices, size_t n_slices);
 /* False: the body is shorter than was promised; the connection has to be cut. */
 bool answer_end(Exchange *exchange);
 
 /* A whole answer: a short page that says what happened and names the request. */
 void answer_page(Exchange *exchange, unsigned int status, const char *explanation); /* NULL: the usual one */
-void answer_redirect(Exchange *exchange, const char *location);
+void answer_redirect(Exchange *exchange, unsigned int status, const char *location);
+/* The fields that errors of this status have. */
+void answer_error_fields(Exchange *exchange, unsigned int status);
+
+bool answer_is_to_head(const Exchange *exchange);

@@ -18,26 +18,33 @@
  * connection, and the client lose the answer (RFC 9112 section 9.6).
  */
 
+#include <linux/sockios.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+#include "proxy/client.h"
 #include "proxy/connection.h"
 #include "proxy/exchange.h"
 #include "proxy/proxy.h"
 #include "proxy/receive.h"
+#include "proxy/trouble.h"
 #include "util/clock.h"
 #include "util/fd.h"
+#include "util/log.h"
 
 #define CONNECTION_OUT_MAX     (2U * 1024U * 1024U) /* relay.c stops far below */
 #define CONNECTION_LINGER_USEC (5 * USEC_PER_SEC)
 #define CONNECTION_READ_SIZE   4096U
-#define CONNECTION_TURN_MAX    16U /* of such pieces, before others have their turn */
+#define CONNECTION_TURN_MAX \
+        16U /* of such pieces, or steps between requests, before others have their turn */
 
 static void connection_destroy(Deferred *deferred) {
         Connection *connection = list_entry(deferred, Connection, deferred);
 
         buffer_done(&connection->in);
         buffer_done(&connection->out);
+        buffer_done(&connection->tail);
         free(connection);
 }
 
@@ -51,14 +58,15 @@ void connection_close(Connection *connection) {
 
         connection->state = CONNECTION_CLOSED;
         connection->exchange = exchange_free(connection->exchange);
-        connection->file_fd = fd_close(connection->file_fd);
+        connection->spool_fd = fd_close(connection->spool_fd);
         source_close(&connection->source);
         timer_unset(&connection->timer);
         list_remove(&connection->idle);
         list_remove(&connection->link);
         connection->deferred.run = connection_destroy;
         loop_defer(&connection->proxy->loop, &connection->deferred);
-        proxy_on_connection_closed(connection->proxy);
+        connection->proxy->n_of_client[connection->client_slot]--;
+        accept_closed(connection->proxy);
 }
 
 static void connection_on_events(Source *source, uint32_t events) {
@@ -78,6 +86,21 @@ static void connection_on_events(Source *source, uint32_t events) {
         connection_run(connection);
 }
 
+/*
+ * Whether the kernel got rid of anything since the last look. It reports room only
+ * when a third of a large buffer is free, and a slow client may take minutes for that.
+ */
+static bool connection_is_drained(Connection *connection) {
+        int unsent = 0;
+
+        if (ioctl(connection->source.fd, SIOCOUTQ, &unsent) < 0 || unsent >= connection->unsent)
+                return false;
+
+        connection->unsent = unsent;
+        timer_set(&connection->proxy->loop, &connection->timer, connection->proxy->sites->config->send_usec);
+        return true;
+}
+
 static void connection_on_timer(Timer *timer) {
         Connection *connection = list_entry(timer, Connection, timer);
 
@@ -86,15 +109,21 @@ static void connection_on_timer(Timer *timer) {
                 if (buffer_size(&connection->in) == 0)
                         connection_close(connection);
                 else
-                        exchange_reject_head(connection, 408, "the request head did not arrive in time");
+                        exchange_reject_head(connection,
+                                             408,
+                                             "the request head did not arrive in time (timeouts.header)");
                 break;
         case CONNECTION_BODY:
-                exchange_reject(connection->exchange, 408, "the request body did not arrive in time");
+                exchange_reject(connection->exchange,
+                                408,
+                                "the request body did not arrive in time (timeouts.body)");
                 break;
         case CONNECTION_RELAY:
         case CONNECTION_SENDING:
-                if (connection->blocked)
+                if (connection->blocked && !connection_is_drained(connection)) {
+                        trouble_log_limit(connection, "it takes nothing of its answer (timeouts.send)");
                         connection_close(connection);
+                }
                 break;
         case CONNECTION_LINGER:
                 connection_close(connection);
@@ -106,7 +135,26 @@ static void connection_on_timer(Timer *timer) {
         connection_run(connection);
 }
 
-int connection_new_take_fd(Proxy *proxy, int fd, const struct sockaddr_storage *peer) {
+/* Clients are counted by a hash of their address: two may share a count, which the limit is far above. */
+static bool connection_may_be_one_more(Connection *connection) {
+        static LogLimit limit = LOG_LIMIT(60 * USEC_PER_SEC, 1);
+        Proxy *proxy = connection->proxy;
+        uint64_t max = proxy->sites->config->client_max;
+        char text[INET6_ADDRSTRLEN];
+
+        connection->client_slot = client_hash(proxy->hash_seed, &connection->peer) % PROXY_N_CLIENT_SLOTS;
+        if (max == 0 || connection->trusted || !connection->peer.is_ip ||
+            proxy->n_of_client[connection->client_slot] < max)
+                return true;
+
+        if (log_limit_below(&limit))
+                log_warning("%s has %llu connections, more are closed (limits.connections_per_client)",
+                            address_format(&connection->peer, text),
+                            (unsigned long long)max);
+        return false;
+}
+
+int connection_new_take_fd(Proxy *proxy, int fd, const AcceptedConnection *accepted) {
         _cleanup_(fd_closep) int taken = fd;
         _cleanup_(freep) Connection *connection = NULL;
         const ProxyConfig *config = proxy->sites->config;
@@ -119,11 +167,17 @@ int connection_new_take_fd(Proxy *proxy, int fd, const struct sockaddr_storage *
         connection->proxy = proxy;
         connection->source.on_events = connection_on_events;
         connection->file_fd = -EBADF;
+        connection->spool_fd = -EBADF;
         connection->writable = true;
-        connection->peer = *peer;
+        connection->peer = address_of_socket(&accepted->peer);
+        if (!client_begin(connection, proxy->start->listeners->items[accepted->listener].name))
+                return -EPERM;
+        if (!connection_may_be_one_more(connection))
+                return -EPERM;
         /* behind the head there may be a body's first bytes, or what a read of a chunked body took too much */
         buffer_init(&connection->in, config->head_max + CONNECTION_READ_SIZE + PROXY_SCRATCH_SIZE);
         buffer_init(&connection->out, CONNECTION_OUT_MAX);
+        buffer_init(&connection->tail, CONNECTION_OUT_MAX);
         timer_init(&connection->timer, connection_on_timer);
         deferred_init(&connection->deferred, connection_resume);
         list_init(&connection->link);
@@ -134,6 +188,7 @@ int connection_new_take_fd(Proxy *proxy, int fd, const struct sockaddr_storage *
                 return r;
         taken = -EBADF;
 
+        proxy->n_of_client[connection->client_slot]++;
         timer_set(&proxy->loop, &connection->timer, config->header_usec);
         list_append(&proxy->connections, &connection->link);
         list_append(&proxy->idle, &connection->idle);
@@ -155,11 +210,8 @@ static bool connection_read(Connection *connection) {
                 return false;
         }
 
-        do
-                n = recv(connection->source.fd, p, CONNECTION_READ_SIZE, 0);
-        while (n < 0 && errno == EINTR);
-
-        if (n < 0 && errno == EAGAIN) {
+        n = fd_recv(connection->source.fd, p, CONNECTION_READ_SIZE);
+        if (n == -EAGAIN) {
                 connection->readable = false;
                 return false;
         }
@@ -180,7 +232,13 @@ static bool connection_read(Connection *connection) {
 
 /* True: a request has begun, or bytes have come. */
 static bool connection_read_head(Connection *connection) {
-        if (buffer_size(&connection->in) > connection->in_checked) {
+        if (connection->expects_header && buffer_size(&connection->in) > 0 &&
+            client_take_header(connection) == -EINVAL) {
+                connection_close(connection);
+                return false;
+        }
+
+        if (buffer_size(&connection->in) > connection->in_checked && !connection->expects_header) {
                 if (exchange_begin(connection))
                         return true;
                 if (connection->state != CONNECTION_HEAD)
@@ -200,6 +258,7 @@ static void connection_next(Connection *connection) {
         Proxy *proxy = connection->proxy;
 
         connection->exchange = exchange_free(connection->exchange);
+        connection->used = true;
         buffer_consume(&connection->in, connection->in_used);
         buffer_done(&connection->out);
         connection->in_used = 0;
@@ -247,8 +306,8 @@ static bool connection_linger(Connection *connection) {
                         return false;
                 }
 
-                n = recv(connection->source.fd, connection->proxy->scratch, PROXY_SCRATCH_SIZE, 0);
-                if (n < 0 && errno == EAGAIN)
+                n = fd_recv(connection->source.fd, connection->proxy->scratch, PROXY_SCRATCH_SIZE);
+                if (n == -EAGAIN)
                         connection->readable = false;
                 else if (n <= 0)
                         connection_close(connection);
@@ -277,8 +336,34 @@ static bool connection_step(Connection *connection) {
 }
 
 void connection_run(Connection *connection) {
+        unsigned int n = 0;
+
         while (connection_step(connection))
-                ;
+                /* requests that were sent ahead never make it wait */
+                if (connection->state == CONNECTION_HEAD && ++n == CONNECTION_TURN_MAX) {
+                        loop_defer(&connection->proxy->loop, &connection->deferred);
+                        return;
+                }
+}
+
+void connection_describe(Connection *connection) {
+        struct sockaddr_storage local = {};
+        socklen_t size = sizeof(local);
+
+        if (connection->knows_local)
+                return;
+
+        (void)getsockname(connection->source.fd, (struct sockaddr *)&local, &size);
+        connection->local = address_of_socket(&local);
+        connection->knows_local = true;
+}
+
+void connection_part(Connection *connection, uint64_t fresh_usec, uint64_t kept_usec) {
+        connection->keep = false;
+        if (connection->state == CONNECTION_HEAD && buffer_size(&connection->in) == 0)
+                timer_set(&connection->proxy->loop,
+                          &connection->timer,
+                          connection->used ? kept_usec : fresh_usec);
 }
 
 void connection_close_if_idle(Connection *connection) {
@@ -287,6 +372,7 @@ void connection_close_if_idle(Connection *connection) {
 
         connection->readable = true;
         connection_run(connection);
-        if (connection->state == CONNECTION_HEAD && buffer_size(&connection->in) == 0)
+        if (connection->state == CONNECTION_HEAD && buffer_size(&connection->in) == 0 &&
+            list_is_empty(&connection->deferred.link))
                 connection_close(connection);
 }

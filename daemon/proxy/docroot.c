@@ -2,17 +2,18 @@
 /*
  * A document root in the file system
  *
- * The configured path is looked at before each request (one stat(2)): when it
- * leads to another directory, because a deployment has switched a link, the
- * new one is opened. Everything is opened relative to that descriptor, so one
- * request sees one tree.
+ * The configured path is looked at before a request, ten times a second at
+ * most: when it leads to another directory, because a deployment has switched a
+ * link, the new one is opened. Everything is opened relative to that
+ * descriptor, so one request sees one tree.
  *
- * A look-up follows symbolic links, and the kernel's name for what was opened
- * has to lie below the document root or an `also` directory. What was opened
- * stays open, so a link that is switched between check and use changes nothing.
- * The flags of openat2(2) would do the same in one call, but where
- * RestrictSUIDSGID= is set, which DynamicUser= implies (systemd.exec(5)), that
- * call does not exist: seccomp cannot look into its argument.
+ * openat2(2) first opens what no symbolic link leads to, and nothing outside.
+ * Where there is a link it is followed, and the kernel's name for what was
+ * opened has to lie below the document root or an `also` directory. What was
+ * opened stays open, so a link that is switched between check and use changes
+ * nothing. Where RestrictSUIDSGID= is set, which DynamicUser= implies
+ * (systemd.exec(5)), openat2(2) does not exist, since seccomp cannot look into
+ * its argument: then the second way is taken for all.
  *
  * Descriptors are O_PATH: nothing is read, no FIFO waited for, no device
  * touched, before the type is known, and scripts need not be readable by the
@@ -21,18 +22,24 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "proxy/docroot.h"
+#include "proxy/target.h"
 #include "util/fd.h"
 #include "util/list.h"
 
 static int docroot_lookup(RouteTree *tree, const char *path, RouteEntry *ret);
 
-void docroot_init(Docroot *docroot, const SiteConfig *site) {
+void docroot_init(Docroot *docroot, const char *path, char *const *also) {
         docroot->tree.lookup = docroot_lookup;
-        docroot->site = site;
+        docroot->path = path;
+        docroot->also = also;
+        docroot->generation = 0;
+        docroot->checked_usec = 0;
         docroot->fd = -EBADF;
         docroot->entry_fd = -EBADF;
         docroot->real[0] = '\0';
@@ -63,18 +70,21 @@ static int fd_path(int fd, char *buffer, size_t size) {
         return buffer[0] == '/' ? 0 : -EXDEV;
 }
 
-int docroot_refresh(Docroot *docroot) {
+int docroot_refresh(Docroot *docroot, uint64_t now_usec) {
         _cleanup_(fd_closep) int fd = -EBADF;
         char real[ROUTE_PATH_MAX];
         struct stat st;
         int r;
 
-        if (stat(docroot->site->docroot, &st) < 0)
+        if (docroot->fd >= 0 && now_usec - docroot->checked_usec < TARGETS_USEC)
+                return 0;
+        if (stat(docroot->path, &st) < 0)
                 return -errno;
+        docroot->checked_usec = now_usec;
         if (docroot->fd >= 0 && st.st_dev == docroot->device && st.st_ino == docroot->inode)
                 return 0;
 
-        fd = open(docroot->site->docroot, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        fd = open(docroot->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
         if (fstat(fd, &st) < 0)
@@ -87,6 +97,7 @@ int docroot_refresh(Docroot *docroot) {
         docroot->fd = TAKE_FD(fd);
         docroot->device = st.st_dev;
         docroot->inode = st.st_ino;
+        docroot->generation++;
         memcpy(docroot->real, real, strlen(real) + 1);
         return 0;
 }
@@ -104,8 +115,16 @@ static const char *path_below(const char *path, const char *directory) {
         return path[n] == '/' ? path + n : NULL;
 }
 
-/* Where the path has led: below the root or an `also` directory, or -EXDEV. */
-static int docroot_resolve(Docroot *docroot, int fd) {
+/* What the kernel adds to the name of a file that has been removed since it was opened. */
+static bool path_is_removed(const char *path) {
+        static const char mark[] = " (deleted)";
+        size_t n = strlen(path);
+
+        return n >= sizeof(mark) - 1 && strcmp(path + n - (sizeof(mark) - 1), mark) == 0;
+}
+
+/* Where @asked has led: below the root or an `also` directory, or -EXDEV. */
+static int docroot_resolve(Docroot *docroot, int fd, const char *asked) {
         char path[ROUTE_PATH_MAX], also[PATH_MAX];
         const char *rest;
         int r;
@@ -113,9 +132,12 @@ static int docroot_resolve(Docroot *docroot, int fd) {
         r = fd_path(fd, path, sizeof(path));
         if (r < 0)
                 return r;
+        /* or the "info.php (deleted)" that a link has led to would be taken for no script */
+        if (path_is_removed(path) && !path_is_removed(asked))
+                return -ENOENT;
 
         rest = path_below(path, docroot->real);
-        for (char **p = docroot->site->also; !rest && *p; p++)
+        for (char *const *p = docroot->also; !rest && *p; p++)
                 if (realpath(*p, also))
                         rest = path_below(path, also);
         if (!rest)
@@ -125,18 +147,44 @@ static int docroot_resolve(Docroot *docroot, int fd) {
         return 0;
 }
 
+/* -EBADF: open it the other way. */
+static int docroot_open_plain(const Docroot *docroot, const char *relative) {
+        static bool unknown = false; /* to this kernel, or to this sandbox */
+        struct open_how how = {
+                .flags = O_PATH | O_CLOEXEC,
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+        };
+        int fd;
+
+        if (unknown)
+                return -EBADF;
+
+        fd = (int)syscall(SYS_openat2, docroot->fd, relative, &how, sizeof(how));
+        if (fd >= 0)
+                return fd;
+        unknown = errno == ENOSYS || errno == EPERM;
+        return unknown || errno == ELOOP || errno == EXDEV ? -EBADF : -errno;
+}
+
 static int docroot_open_path(Docroot *docroot, const char *path) {
         _cleanup_(fd_closep) int fd = -EBADF;
         const char *relative = path[1] == '\0' ? "." : path + 1;
+        size_t size = strlen(path) + 1;
         int r;
 
-        if (strlen(path) >= sizeof(docroot->resolved))
+        if (size > sizeof(docroot->resolved))
                 return -ENAMETOOLONG;
+
+        fd = docroot_open_plain(docroot, relative);
+        if (fd >= 0)
+                memcpy(docroot->resolved, path, size);
+        if (fd != -EBADF)
+                return TAKE_FD(fd);
 
         fd = openat(docroot->fd, relative, O_PATH | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        r = docroot_resolve(docroot, fd);
+        r = docroot_resolve(docroot, fd, path);
         if (r < 0)
                 return r;
 
@@ -170,12 +218,16 @@ static int docroot_lookup(RouteTree *tree, const char *path, RouteEntry *ret) {
         return 0;
 }
 
-int docroot_open_entry(Docroot *docroot) {
+int docroot_open_entry(Docroot *docroot, TargetFile *ret) {
         char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
         int fd;
 
         /* the one way to make an O_PATH descriptor readable, and the file cannot have changed underneath */
         (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", docroot->entry_fd);
         fd = open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        return fd < 0 ? -errno : fd;
+        if (fd < 0)
+                return -errno;
+
+        *ret = (TargetFile){ .fd = fd, .status = docroot->status };
+        return 0;
 }

@@ -6,17 +6,20 @@
  */
 
 #include <sys/stat.h>
-#include "config/site.h"
 #include "proxy/route.h"
 
 typedef struct Docroot Docroot;
+typedef struct TargetFile TargetFile;
 
 struct Docroot {
         RouteTree tree;
-        const SiteConfig *site; /* borrowed */
-        int fd;                 /* O_PATH; -EBADF: not open */
+        const char *path;  /* as configured, like also: borrowed */
+        char *const *also; /* NULL-terminated */
+        int fd;            /* O_PATH; -EBADF: not open */
         dev_t device;
         ino_t inode;
+        uint64_t generation;       /* counts the directories that the path has led to */
+        uint64_t checked_usec;     /* when it was looked at last; 0: never */
         char real[ROUTE_PATH_MAX]; /* with all links resolved */
 
         int entry_fd;       /* O_PATH, of the last look-up that found something; else -EBADF */
@@ -24,12 +27,12 @@ struct Docroot {
         char resolved[ROUTE_PATH_MAX];
 };
 
-void docroot_init(Docroot *docroot, const SiteConfig *site);
+void docroot_init(Docroot *docroot, const char *path, char *const *also);
 void docroot_done(Docroot *docroot);
 
-/* Before each request: sees whether the path leads to another directory by now. 0 or -errno. */
-int docroot_refresh(Docroot *docroot);
+/* Sees whether the path leads to another directory by now, if it was not looked at just before. 0 or -errno. */
+int docroot_refresh(Docroot *docroot, uint64_t now_usec);
 void docroot_forget_entry(Docroot *docroot);
 
-/* Opens the file of the last look-up for reading: a descriptor or -errno. */
-int docroot_open_entry(Docroot *docroot);
+/* Opens the file of the last look-up for reading. 0 or -errno. */
+int docroot_open_entry(Docroot *docroot, TargetFile *ret);

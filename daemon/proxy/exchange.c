@@ -15,8 +15,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "http/uri.h"
+#include "proxy/access-log.h"
+#include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/file.h"
 #include "proxy/proxy.h"
@@ -38,11 +41,15 @@ static Exchange *exchange_new(Connection *connection) {
         exchange->request.uri = (HttpSlice){};
         exchange->request.version_minor = 1;
         exchange->request.body = HTTP_BODY_NONE;
-        exchange->route.script[0] = '\0';
+        exchange->target = NULL;
+        exchange->page = NULL;
+        exchange->body_progress = 0;
         exchange->body_whole = false;
+        exchange->begin_usec = 0;
+        exchange->client = connection->peer;
         exchange->answer = (Answer){};
         (void)snprintf(exchange->id, sizeof(exchange->id), "%016" PRIx64, proxy->next_id++);
-        body_init(&exchange->body, proxy->sites->config->body_memory);
+        spool_init(&exchange->body, proxy->sites->config->body_memory);
         http_chunked_init(&exchange->chunked);
         relay_init(&exchange->relay, exchange);
         return exchange;
@@ -52,8 +59,12 @@ Exchange *exchange_free(Exchange *exchange) {
         if (!exchange)
                 return NULL;
 
+        if (exchange->begin_usec > 0)
+                access_log(exchange);
         relay_done(&exchange->relay);
-        body_done(&exchange->body);
+        spool_done(&exchange->body);
+        target_unref(exchange->page);
+        target_unref(exchange->target);
         sites_unref(exchange->sites);
         free(exchange);
         return NULL;
@@ -64,17 +75,50 @@ static void exchange_answered(Exchange *exchange) {
         exchange->connection->state = CONNECTION_SENDING;
 }
 
+/* The site's own page for the status. */
+static bool exchange_send_page(Exchange *exchange, unsigned int status) {
+        char **pages = exchange->site ? exchange->site->config->error_pages : NULL;
+
+        for (; pages && *pages; pages++) {
+                if ((unsigned int)atoi(*pages) != status)
+                        continue;
+                exchange->page = target_unref(exchange->page);
+                if (target_open(&exchange->site->docroot,
+                                *pages + sizeof("404"),
+                                exchange->connection->proxy->loop.now_usec,
+                                &exchange->page) < 0)
+                        return false;
+                file_answer_page(exchange, exchange->page, status);
+                return true;
+        }
+        return false;
+}
+
 static void exchange_reject_with(Exchange *exchange, unsigned int status, const char *explanation) {
         if (!exchange->body_whole)
                 exchange->connection->keep = false;
-        answer_page(exchange, status, explanation);
+        if (!exchange_send_page(exchange, status))
+                answer_page(exchange, status, explanation);
         exchange_answered(exchange);
 }
 
 void exchange_reject(Exchange *exchange, unsigned int status, const char *reason) {
         if (reason)
                 log_debug("%u for request %s: %s", status, exchange->id, reason);
+        if (reason && (status == 408 || status == 413))
+                trouble_log_limit(exchange->connection, reason);
+        else if (reason && (status == 414 || status == 431))
+                trouble_log_limit(exchange->connection,
+                                  "a head, a path or a number of fields over its limit (limits.head)");
         exchange_reject_with(exchange, status, NULL);
+}
+
+static void exchange_take_place(Exchange *exchange) {
+        Connection *connection = exchange->connection;
+
+        connection->exchange = exchange;
+        exchange->begin_usec = connection->proxy->loop.now_usec;
+        exchange->sent_before_bytes = connection->sent_bytes;
 }
 
 void exchange_reject_head(Connection *connection, unsigned int status, const char *reason) {
@@ -84,42 +128,36 @@ void exchange_reject_head(Connection *connection, unsigned int status, const cha
                 connection_close(connection);
                 return;
         }
-        connection->exchange = exchange;
+        exchange_take_place(exchange);
         connection->in_used = buffer_size(&connection->in);
         connection->keep = false;
         exchange_reject(exchange, status, reason);
 }
 
-static void exchange_redirect(Exchange *exchange) {
-        char path[3 * ROUTE_PATH_MAX + 2], *location = NULL;
+/* @location may lack the query. */
+static void exchange_redirect(Exchange *exchange, unsigned int status, const char *location) {
         HttpSlice query = exchange->request.query;
-        size_t n;
+        bool add = query.data && !strchr(location, '?');
+        _cleanup_(freep) char *text = NULL;
 
-        if (http_path_encode(exchange->route.path, path, sizeof(path) - 1) != 0) {
-                exchange_reject(exchange, 414, "the redirect would be too long");
-                return;
-        }
-
-        /* a path alone, and one that was normalised: "//host" cannot come back as another site */
-        n = strlen(path);
-        path[n] = '/';
-        path[n + 1] = '\0';
-        if (asprintf(&location, "%s%s%.*s", path, query.data ? "?" : "", (int)query.size, query.data ?: "") <
-            0) {
+        if (asprintf(&text,
+                     "%s%s%.*s",
+                     location,
+                     add ? "?" : "",
+                     add ? (int)query.size : 0,
+                     query.data ?: "") < 0) {
+                text = NULL;
                 connection_close(exchange->connection);
                 return;
         }
 
         if (!exchange->body_whole)
                 exchange->connection->keep = false;
-        answer_redirect(exchange, location);
-        free(location);
+        answer_redirect(exchange, status, text);
         exchange_answered(exchange);
 }
 
 static void exchange_send_file(Exchange *exchange) {
-        int r;
-
         if (!file_accepts_method(exchange)) {
                 exchange_reject(exchange, 405, "a file is only read");
                 return;
@@ -127,24 +165,17 @@ static void exchange_send_file(Exchange *exchange) {
         if (!exchange->body_whole)
                 exchange->connection->keep = false;
 
-        r = file_answer(exchange, &exchange->site->docroot);
-        if (r < 0) {
-                unsigned int status = r == -EACCES ? 403 : 500;
-
-                trouble_log(exchange, status, exchange->site->config->name, r, "cannot open the file");
-                exchange_reject(exchange, status, NULL);
-                return;
-        }
+        file_answer(exchange, exchange->target, NULL);
         exchange_answered(exchange);
 }
 
 /* What was refused by a rule of the site, not for want of a file, is for the journal. */
 static void exchange_send_error(Exchange *exchange) {
-        const Route *route = &exchange->route;
+        const Target *target = exchange->target;
 
-        if (route->status != 404)
-                trouble_log(exchange, route->status, exchange->site->config->name, 0, route->reason);
-        exchange_reject(exchange, route->status, route->reason);
+        if (target->status != 404)
+                trouble_log(exchange, target->status, exchange->site->config->name, 0, target->reason);
+        exchange_reject(exchange, target->status, target->reason);
 }
 
 static void exchange_expect_body(Exchange *exchange) {
@@ -158,8 +189,7 @@ static void exchange_expect_body(Exchange *exchange) {
         }
 
         if (request->expect_continue && buffer_size(&connection->in) == connection->in_used) {
-                if (buffer_append(&connection->out, "HTTP/1.1 100 Continue\r\n\r\n", 25) < 0)
-                        connection->out_failed = true;
+                connection_append(connection, "HTTP/1.1 100 Continue\r\n\r\n", 25);
                 (void)connection_flush(connection); /* what is left goes with the answer */
         }
 
@@ -170,8 +200,8 @@ static void exchange_expect_body(Exchange *exchange) {
 void exchange_to_pool(Exchange *exchange) {
         Upstream *upstream = exchange->site->upstream;
 
-        if (exchange->route.pool)
-                upstream = upstream_find(&exchange->connection->proxy->upstreams, exchange->route.pool);
+        if (exchange->target->pool)
+                upstream = upstream_find(&exchange->connection->proxy->upstreams, exchange->target->pool);
         if (!upstream) {
                 exchange_reject(exchange, 503, "the rule's pool is not known");
                 return;
@@ -179,27 +209,46 @@ void exchange_to_pool(Exchange *exchange) {
         relay_begin(exchange, upstream);
 }
 
+/* Whether the site shows @path to this client. */
+static bool exchange_may_see(const Exchange *exchange, const char *path) {
+        const SiteConfig *site = exchange->site->config;
+
+        for (size_t i = 0; i < site->n_access; i++)
+                if (http_path_match(site->access[i].path, path))
+                        return address_in_words(&exchange->client, site->access[i].from);
+        return true;
+}
+
 static void exchange_decide(Exchange *exchange) {
-        Docroot *docroot = &exchange->site->docroot;
+        Proxy *proxy = exchange->connection->proxy;
         int r;
 
-        r = docroot_refresh(docroot);
+        r = targets_find(&exchange->sites->targets,
+                         exchange->site,
+                         &proxy->route,
+                         proxy->loop.now_usec,
+                         &exchange->target);
         if (r < 0) {
                 trouble_log(exchange, 503, exchange->site->config->name, r, "cannot open the document root");
                 exchange_reject(exchange, 503, NULL);
                 return;
         }
 
-        route_decide(&exchange->route, exchange->site->config, exchange->site->rules, &docroot->tree);
-        switch (exchange->route.kind) {
+        if (!exchange_may_see(exchange, exchange->target->path) ||
+            (exchange->target->kind <= ROUTE_SCRIPT &&
+             !exchange_may_see(exchange, exchange->target->script))) {
+                exchange_reject(exchange, 403, "not for this client (site.access)");
+                return;
+        }
+
+        switch (exchange->target->kind) {
         case ROUTE_FILE:
                 exchange_send_file(exchange);
                 break;
         case ROUTE_REDIRECT:
-                exchange_redirect(exchange);
+                exchange_redirect(exchange, exchange->target->status, exchange->target->script);
                 break;
         case ROUTE_SCRIPT:
-                memcpy(exchange->document_root, docroot->real, strlen(docroot->real) + 1);
                 if (exchange->body_whole)
                         exchange_to_pool(exchange);
                 else
@@ -210,7 +259,6 @@ static void exchange_decide(Exchange *exchange) {
                 exchange_send_error(exchange);
                 break;
         }
-        docroot_forget_entry(docroot);
 }
 
 /* "OPTIONS *" asks about the server, not about a site. */
@@ -223,26 +271,70 @@ static void exchange_answer_options(Exchange *exchange) {
         exchange_answered(exchange);
 }
 
-static void exchange_start(Exchange *exchange) {
-        HttpRequest *request = &exchange->request;
-        size_t size;
+/* The host is not that of a good site. */
+static void exchange_refuse_host(Exchange *exchange, bool broken) {
+        ProxyUnknownHost unknown = exchange->sites->config->unknown_host;
+
+        if (broken)
+                exchange_reject_with(exchange, 503, "This site's configuration is broken.");
+        else if (unknown == PROXY_UNKNOWN_HOST_CLOSE)
+                connection_close(exchange->connection);
+        else
+                exchange_reject_with(exchange,
+                                     unknown == PROXY_UNKNOWN_HOST_421 ? 421 : 404,
+                                     "No site of this name is served here.");
+}
+
+/* True: the request is answered, before anybody has looked at its path. */
+static bool exchange_at_the_door(Exchange *exchange) {
+        const HttpRequest *request = &exchange->request;
+        char location[HTTP_HOST_MAX + sizeof("https://") + ROUTE_PATH_MAX];
         int r;
 
         if (request->path.size == 1 && request->path.data[0] == '*') {
                 exchange_answer_options(exchange);
-                return;
+                return true;
         }
 
         r = sites_find(exchange->sites, request->host_name, &exchange->site);
         if (r != 0) {
-                if (r == SITES_E_BROKEN)
-                        exchange_reject_with(exchange, 503, "This site's configuration is broken.");
-                else
-                        exchange_reject_with(exchange, 404, "No site of this name is served here.");
-                return;
+                exchange_refuse_host(exchange, r == SITES_E_BROKEN);
+                return true;
         }
 
-        r = http_path_normalise(request->path, exchange->route.path, sizeof(exchange->route.path), &size);
+        if (exchange->site->config->https == SITE_HTTPS_REDIRECT && !exchange->https &&
+            request->host_name[0]) {
+                r = snprintf(location,
+                             sizeof(location),
+                             "https://%s%.*s",
+                             request->host_name,
+                             (int)request->path.size,
+                             request->path.data);
+                if (r < (int)sizeof(location))
+                        exchange_redirect(exchange, 308, location);
+                else
+                        exchange_reject(exchange, 414, "the redirect would be too long");
+                return true;
+        }
+
+        if (site_is_maintained(exchange->site, exchange->connection->proxy->loop.now_usec)) {
+                exchange_reject_with(exchange,
+                                     503,
+                                     "This site is being worked on. Please try again in a moment.");
+                return true;
+        }
+        return false;
+}
+
+static void exchange_start(Exchange *exchange) {
+        Route *route = &exchange->connection->proxy->route;
+        size_t size;
+        int r;
+
+        if (exchange_at_the_door(exchange))
+                return;
+
+        r = http_path_normalise(exchange->request.path, route->path, sizeof(route->path), &size);
         switch (r) {
         case 0:
                 exchange_decide(exchange);
@@ -280,9 +372,8 @@ bool exchange_begin(Connection *connection) {
                 return false;
         }
 
-        connection->exchange = exchange;
+        exchange_take_place(exchange);
         list_remove(&connection->idle);
-        proxy->n_requests++;
         if (r != 0) {
                 unsigned int status = exchange->request.status;
                 const char *reason = exchange->request.reason;
@@ -299,6 +390,7 @@ bool exchange_begin(Connection *connection) {
         connection->in_used = exchange->request.head_size;
         connection->keep = exchange->request.keep_alive && !proxy->draining;
         exchange->body_whole = exchange->request.body == HTTP_BODY_NONE;
+        client_identify(exchange);
         exchange_start(exchange);
         return true;
 }

@@ -10,24 +10,30 @@
 #include "http/chunked.h"
 #include "http/request.h"
 #include "proxy/answer.h"
-#include "proxy/body.h"
 #include "proxy/connection.h"
 #include "proxy/relay.h"
-#include "proxy/route.h"
 #include "proxy/sites.h"
+#include "proxy/target.h"
+#include "util/spool.h"
 
 struct Exchange {
         Connection *connection;
         Sites *sites; /* a reference */
         Site *site;   /* of sites; NULL: not yet known */
         HttpRequest request;
-        Route route;
-        char document_root[ROUTE_PATH_MAX]; /* links resolved, of this request */
-        char id[17];
+        Target *target; /* a reference; NULL: not yet known */
+        Target *page;   /* a reference; what is sent in place of it: for an error, or by order of a script */
+        char id[65];
+        Address client;
+        bool https; /* it came encrypted, to here or to a proxy before */
 
-        Body body;
+        uint64_t begin_usec; /* 0: its head is not complete */
+        uint64_t sent_before_bytes;
+
+        Spool body; /* whole before a pool hears of it */
         HttpChunked chunked;
-        bool body_whole; /* no byte of the request is missing */
+        size_t body_progress; /* bytes since its deadline was put off */
+        bool body_whole;      /* no byte of the request is missing */
 
         Answer answer;
         Relay relay;

@@ -6,15 +6,19 @@
  */
 
 #include <stdbool.h>
-#include "proxy/docroot.h"
 
 typedef struct Exchange Exchange;
+typedef struct HttpResponse HttpResponse;
+typedef struct Target Target;
 
 /* GET or HEAD. */
 bool file_accepts_method(const Exchange *exchange);
 
 /*
- * Answers with the file of @docroot's last look-up: whole, a range of it, or
- * 304. 0, or -errno where it cannot be opened; then nothing is answered yet.
+ * Answers with the file of @target: whole, ranges of it, or 304. @script: the
+ * head of the script that has it sent, or NULL.
  */
-int file_answer(Exchange *exchange, Docroot *docroot);
+void file_answer(Exchange *exchange, const Target *target, const HttpResponse *script);
+
+/* Answers with the file as the page for an error. */
+void file_answer_page(Exchange *exchange, const Target *target, unsigned int status);

@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include "config.h"
 #include "proxy/proxy.h"
+#include "proxy/supervisor.h"
 #include "util/log.h"
 
 typedef struct Arguments {
@@ -76,11 +77,31 @@ static int parse_arguments(int argc, char **argv, Arguments *ret) {
         return 1;
 }
 
-static int serve(const Arguments *arguments, Sites *sites) {
+/* In a process that the supervisor has made. */
+static int serve(ProxyStart *start) {
         _cleanup_(proxy_freep) Proxy *proxy = NULL;
         int r;
 
-        r = proxy_new(&proxy, arguments->config_dir, sites);
+        r = proxy_new(&proxy, start);
+        if (r < 0) {
+                log_error_errno(r, "Failed to start: %m");
+                return EXIT_FAILURE;
+        }
+
+        r = proxy_run(proxy);
+        if (r < 0) {
+                log_error_errno(r, "The event loop failed: %m");
+                return EXIT_FAILURE;
+        }
+        return EX_OK;
+}
+
+static int supervise(const Arguments *arguments, Sites *sites) {
+        _cleanup_(supervisor_freep) Supervisor *supervisor = NULL;
+        ProxyStart *start;
+        int r;
+
+        r = supervisor_new(&supervisor, arguments->config_dir, sites);
         if (r == -ENOTCONN) {
                 log_error("No socket was passed. Start php-pool-proxy.socket, or try it by hand: "
                           "systemd-socket-activate -l 127.0.0.1:8080 --fdname=http php-pool-proxy");
@@ -95,9 +116,11 @@ static int serve(const Arguments *arguments, Sites *sites) {
                 return EXIT_FAILURE;
         }
 
-        r = proxy_run(proxy);
+        r = supervisor_run(supervisor, &start);
+        if (r == SUPERVISOR_E_PROCESS)
+                return serve(start);
         if (r < 0) {
-                log_error_errno(r, "The event loop failed: %m");
+                log_error_errno(r, "Ended by a failure: %m");
                 return EXIT_FAILURE;
         }
         return EX_OK;
@@ -132,5 +155,5 @@ int main(int argc, char **argv) {
         if (arguments.check)
                 return sites->n_broken > 0 ? EX_CONFIG : EX_OK;
 
-        return serve(&arguments, TAKE_PTR(sites));
+        return supervise(&arguments, TAKE_PTR(sites));
 }

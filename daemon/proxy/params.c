@@ -20,6 +20,9 @@
 #define PARAMS_NAME_MAX  256U
 #define PARAMS_VALUE_MAX (1024U * 1024U) /* request heads are far smaller */
 
+/* A worker of ours sends a 103 before its answer only where it finds this; other servers pass it over. */
+#define PARAMS_INTERIM "PHP_POOL_INTERIM_ANSWERS"
+
 static int params_add(Pairs *pairs, const char *name, HttpSlice value) {
         return pairs_add(pairs, name, strlen(name), value.data ? value.data : "", value.size);
 }
@@ -61,6 +64,9 @@ static int params_add_request(Pairs *pairs, const ParamsInput *input) {
                 r = r ?: params_add_number(pairs, "CONTENT_LENGTH", input->body_size);
         if (request->host.size > 0)
                 r = r ?: params_add(pairs, "HTTP_HOST", request->host);
+        /* a script should know whether its hints go out: see answer_interim() */
+        if (request->version_minor > 0 && !input->trusted)
+                r = r ?: pairs_add_string(pairs, PARAMS_INTERIM, "1");
         return r;
 }
 
@@ -69,7 +75,10 @@ static int params_add_script(Pairs *pairs, const ParamsInput *input) {
 
         r = pairs_add_string(pairs, "DOCUMENT_ROOT", input->document_root);
         r = r ?: pairs_add_string(pairs, "SCRIPT_NAME", input->script_name);
-        r = r ?: params_add_path(pairs, "SCRIPT_FILENAME", input->document_root, input->script_name);
+        if (input->script_filename)
+                r = r ?: pairs_add_string(pairs, "SCRIPT_FILENAME", input->script_filename);
+        else
+                r = r ?: params_add_path(pairs, "SCRIPT_FILENAME", input->document_root, input->script_name);
         r = r ?: pairs_add_string(pairs, "PATH_INFO", input->path_info);
         if (input->path_info[0])
                 r = r ?: params_add_path(pairs, "PATH_TRANSLATED", input->document_root, input->path_info);
@@ -78,25 +87,39 @@ static int params_add_script(Pairs *pairs, const ParamsInput *input) {
 
 static int params_add_server(Pairs *pairs, const ParamsInput *input) {
         const HttpRequest *request = input->request;
-        uint16_t port = input->server_port;
+        const char *name = request->host_name[0] ? request->host_name : "localhost";
+        char server[INET6_ADDRSTRLEN], client[INET6_ADDRSTRLEN];
+        uint16_t port = request->host_port;
         int r;
 
+        /* behind a proxy it is the proxy's port that counts, and only the host field knows of it */
+        if (!input->trusted && input->server->port > 0)
+                port = input->server->port;
         if (port == 0)
-                port = request->host_port > 0 ? request->host_port : 80;
+                port = input->https ? 443 : 80;
 
         r = pairs_add_string(pairs, "GATEWAY_INTERFACE", "CGI/1.1");
         r = r ?: pairs_add_string(pairs, "SERVER_SOFTWARE", "php-pool-proxy");
-        r = r ?: pairs_add_string(pairs, "REQUEST_SCHEME", "http");
-        r = r
-                    ?: pairs_add_string(pairs,
-                                        "SERVER_NAME",
-                                        request->host_name[0] ? request->host_name : "localhost");
-        r = r ?: pairs_add_string(pairs, "SERVER_ADDR", input->server_address);
+        r = r ?: pairs_add_string(pairs, "REQUEST_SCHEME", input->https ? "https" : "http");
+        if (input->https)
+                r = r ?: pairs_add_string(pairs, "HTTPS", "on");
+        r = r ?: pairs_add_string(pairs, "SERVER_NAME", name);
+        r = r ?: pairs_add_string(pairs, "SERVER_ADDR", address_format(input->server, server));
         r = r ?: params_add_number(pairs, "SERVER_PORT", port);
-        r = r ?: pairs_add_string(pairs, "REMOTE_ADDR", input->remote_address);
-        if (input->remote_port > 0)
-                r = r ?: params_add_number(pairs, "REMOTE_PORT", input->remote_port);
+        r = r ?: pairs_add_string(pairs, "REMOTE_ADDR", address_format(input->client, client));
+        if (input->client->port > 0)
+                r = r ?: params_add_number(pairs, "REMOTE_PORT", input->client->port);
         return r ?: pairs_add_string(pairs, "HTTP_X_REQUEST_ID", input->request_id);
+}
+
+/* What a client says in the name of a proxy. */
+static bool params_is_forged(const ParamsInput *input, HttpSlice name) {
+        static const HttpForwardedKind kinds[] = { HTTP_FORWARDED_X, HTTP_FORWARDED_RFC7239 };
+
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+                if (http_forwarded_is_field(name, kinds[i]))
+                        return !input->trusted || input->trusted_kind != kinds[i];
+        return http_slice_is(name, "X-Request-Id");
 }
 
 /* "HTTP_ACCEPT_LANGUAGE"; 0: too long. */
@@ -156,7 +179,8 @@ static int params_join(Buffer *joined, const HttpRequest *request, size_t i, Htt
         return 0;
 }
 
-static int params_add_fields(Pairs *pairs, const HttpRequest *request) {
+static int params_add_fields(Pairs *pairs, const ParamsInput *input) {
+        const HttpRequest *request = input->request;
         _cleanup_(buffer_done) Buffer joined = BUFFER_NULL(PARAMS_VALUE_MAX);
         char name[PARAMS_NAME_MAX];
 
@@ -166,7 +190,7 @@ static int params_add_fields(Pairs *pairs, const HttpRequest *request) {
                 size_t n;
                 int r;
 
-                if (!header->forward || http_slice_is(header->name, "X-Request-Id"))
+                if (!header->forward || params_is_forged(input, header->name))
                         continue;
                 n = params_name(name, header->name);
                 if (n == 0 || params_came_before(request, i))
@@ -188,5 +212,5 @@ int params_fill(Pairs *pairs, const ParamsInput *input) {
         r = params_add_script(pairs, input);
         r = r ?: params_add_request(pairs, input);
         r = r ?: params_add_server(pairs, input);
-        return r ?: params_add_fields(pairs, input->request);
+        return r ?: params_add_fields(pairs, input);
 }

@@ -6,6 +6,7 @@
  */
 
 #include <stdint.h>
+#include "http/forwarded.h"
 #include "http/request.h"
 #include "util/pairs.h"
 
@@ -16,11 +17,13 @@ struct ParamsInput {
         const char *request_id;
         const char *document_root;
         const char *script_name;
+        const char *script_filename; /* NULL: script_name below document_root */
         const char *path_info;
-        const char *remote_address;
-        const char *server_address;
-        uint16_t remote_port; /* 0: no IP */
-        uint16_t server_port; /* 0: no IP */
+        const Address *client;
+        const Address *server;
+        bool https;
+        bool trusted; /* forwarding headers of this kind are passed on */
+        HttpForwardedKind trusted_kind;
         uint64_t body_size;
 };
 

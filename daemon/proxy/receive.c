@@ -10,13 +10,15 @@
  */
 
 #include <string.h>
-#include <sys/socket.h>
+#include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/proxy.h"
 #include "proxy/receive.h"
 #include "proxy/trouble.h"
+#include "util/fd.h"
 
-#define RECEIVE_TURN_MAX 16U /* reads, before others have their turn */
+#define RECEIVE_TURN_MAX     16U   /* reads, before others have their turn */
+#define RECEIVE_PROGRESS_MIN 4096U /* bytes in each timeouts.body */
 
 /* @size bytes of the body, as sent. What was used of them; less only at the body's end or a refusal. */
 static size_t receive_take(Exchange *exchange, const uint8_t *data, size_t size) {
@@ -48,10 +50,10 @@ static size_t receive_take(Exchange *exchange, const uint8_t *data, size_t size)
                                 exchange_reject(exchange, 413, "the body is larger than limits.body");
                                 break;
                         }
-                        r = body_append(&exchange->body,
-                                        event.data,
-                                        event.size,
-                                        connection->proxy->spool_dir);
+                        r = spool_append(&exchange->body,
+                                         event.data,
+                                         event.size,
+                                         connection->proxy->spool_dir);
                         if (r < 0) {
                                 unsigned int status =
                                         r == -ENOSPC || r == -EDQUOT || r == -EFBIG ? 507 : 500;
@@ -81,12 +83,14 @@ static int receive_keep_surplus(Exchange *exchange, const uint8_t *data, size_t 
         if (r < 0)
                 return r;
 
-        if (buffer_data(&connection->in) != before)
+        if (buffer_data(&connection->in) != before) {
                 r = http_request_parse(&exchange->request,
                                        (const char *)buffer_data(&connection->in),
                                        exchange->request.head_size,
                                        0,
                                        exchange->sites->config->head_max);
+                client_identify(exchange);
+        }
         return r == 0 ? 0 : -EINVAL;
 }
 
@@ -100,11 +104,8 @@ static bool receive_read(Exchange *exchange) {
         if (exchange->request.body == HTTP_BODY_LENGTH)
                 size = (size_t)MIN2((uint64_t)size, exchange->request.content_length - exchange->body.size);
 
-        do
-                n = recv(connection->source.fd, scratch, size, 0);
-        while (n < 0 && errno == EINTR);
-
-        if (n < 0 && errno == EAGAIN) {
+        n = fd_recv(connection->source.fd, scratch, size);
+        if (n == -EAGAIN) {
                 connection->readable = false;
                 return false;
         }
@@ -115,7 +116,12 @@ static bool receive_read(Exchange *exchange) {
 
         if (exchange->request.body == HTTP_BODY_CHUNKED && (size_t)n < size && !connection->hung_up)
                 connection->readable = false;
-        timer_set(&connection->proxy->loop, &connection->timer, exchange->sites->config->body_usec);
+        /* a trickle is as good as silence */
+        exchange->body_progress += (size_t)n;
+        if (exchange->body_progress >= RECEIVE_PROGRESS_MIN) {
+                exchange->body_progress = 0;
+                timer_set(&connection->proxy->loop, &connection->timer, exchange->sites->config->body_usec);
+        }
 
         used = receive_take(exchange, scratch, (size_t)n);
         if (used < (size_t)n && exchange->body_whole &&

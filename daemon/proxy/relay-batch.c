@@ -38,11 +38,16 @@ static unsigned int relay_batch_parse_head(Exchange *exchange, RelayBatch *batch
 
                 relay->head_checked = 0;
                 if (proxy->response.status < 200) { /* an interim answer: the real one follows */
+                        if (proxy->response.status == 103)
+                                answer_interim(exchange, &proxy->response);
                         buffer_consume(&relay->head, proxy->response.head_size);
                         continue;
                 }
 
                 relay->head_complete = true;
+                relay->internal = exchange->site->config->n_internal > 0 &&
+                                  (proxy->response.accel_redirect.data || proxy->response.sendfile.data);
+                relay->unbuffered = proxy->response.buffering_no || proxy->response.event_stream;
                 if (size > proxy->response.head_size)
                         batch->slices[batch->n_slices++] = (struct iovec){
                                 (void *)(data + proxy->response.head_size),
@@ -54,7 +59,7 @@ static unsigned int relay_batch_parse_head(Exchange *exchange, RelayBatch *batch
 }
 
 bool relay_batch_pass(Exchange *exchange, RelayBatch *batch) {
-        if (exchange->relay.head_complete) {
+        if (exchange->relay.head_complete && !exchange->relay.internal) {
                 if (!exchange->answer.begun)
                         answer_response(exchange,
                                         &exchange->connection->proxy->response,
@@ -65,7 +70,7 @@ bool relay_batch_pass(Exchange *exchange, RelayBatch *batch) {
 
         batch->n_slices = 0;
         batch->size = 0;
-        return !batch->ended || answer_end(exchange);
+        return !batch->ended || exchange->relay.internal || answer_end(exchange);
 }
 
 static unsigned int relay_batch_take_stdout(Exchange *exchange,

@@ -4,29 +4,20 @@
  *
  * It is sent when it is whole, so a pool's worker never waits for a client's
  * bytes. The answer is passed on as it comes: what one read gave is one write
- * to the client, so a script's flush() is seen at once. When the client does
- * not take it, reading from the pool stops at a bound, and the pool's own
- * buffers fill up.
- *
- * A request is sent a second time only where the first cannot have been run:
- * the connection broke with EPIPE or ECONNRESET before one byte of an answer.
- * On a unix socket that means the pool closed with the request not read whole
- * (unix(7): a close with unread bytes resets the peer), and a pool runs
- * nothing it has not read whole. A plain end of the stream after the whole
- * request was taken is a worker that died running it: 502.
+ * to the client, so a script's flush() is seen at once. What the client does
+ * not take is kept for it (send.c), and the worker is free for others; when
+ * there is no room left, reading from the pool stops and its buffers fill up.
  */
 
 #include "proxy/exchange.h"
-#include "proxy/params.h"
+#include "proxy/internal.h"
 #include "proxy/proxy.h"
 #include "proxy/relay-batch.h"
+#include "proxy/relay-place.h"
 #include "proxy/trouble.h"
 #include "util/clock.h"
 
-#define RELAY_BACKLOG_USEC (20 * USEC_PER_MSEC)
 #define RELAY_GRACE_USEC   (5 * USEC_PER_SEC)
-#define RELAY_RETRIES_MAX  2U             /* one for a kept connection, one for a restart in that instant */
-#define RELAY_CLIENT_HIGH  (256U * 1024U) /* bytes the client has not taken */
 #define RELAY_STDIN_SIZE   32768U
 #define RELAY_OUTGOING_MAX (2U * 1024U * 1024U) /* parameters, and two records of the body */
 #define RELAY_OUTGOING_LOW 65536U
@@ -36,6 +27,7 @@ static void relay_on_timer(Timer *timer);
 
 void relay_init(Relay *relay, Exchange *exchange) {
         *relay = (Relay){};
+        relay_place_init(relay);
         timer_init(&relay->timer, relay_on_timer);
         buffer_init(&relay->outgoing, RELAY_OUTGOING_MAX);
         buffer_init(&relay->head, exchange->sites->config->response_head_max + PROXY_SCRATCH_SIZE);
@@ -43,16 +35,18 @@ void relay_init(Relay *relay, Exchange *exchange) {
 
 void relay_done(Relay *relay) {
         timer_unset(&relay->timer);
+        queue_remove(&relay->waiting);
         relay->connection = upstream_connection_close(relay->connection);
         buffer_done(&relay->outgoing);
         buffer_done(&relay->head);
 }
 
-static bool relay_fail(Exchange *exchange, unsigned int status, int error, const char *why) {
+bool relay_fail(Exchange *exchange, unsigned int status, int error, const char *why) {
         Relay *relay = &exchange->relay;
 
         relay->connection = upstream_connection_close(relay->connection);
         timer_unset(&relay->timer);
+        queue_remove(&relay->waiting);
         trouble_log(exchange, status, relay->upstream->name, error, why);
 
         if (exchange->answer.begun) {
@@ -74,8 +68,12 @@ static uint64_t relay_patience(const Exchange *exchange) {
         return site->request_usec + site->kill_usec + site->queue_usec + RELAY_GRACE_USEC;
 }
 
-static void relay_arm(Exchange *exchange) {
-        timer_set(&exchange->connection->proxy->loop, &exchange->relay.timer, relay_patience(exchange));
+void relay_arm(Exchange *exchange) {
+        const UpstreamConnection *connection = exchange->relay.connection;
+
+        timer_set(&exchange->connection->proxy->loop,
+                  &exchange->relay.timer,
+                  connection->connecting ? exchange->site->config->queue_usec : relay_patience(exchange));
 }
 
 static void relay_on_timer(Timer *timer) {
@@ -90,12 +88,11 @@ static void relay_on_timer(Timer *timer) {
                                          504,
                                          0,
                                          "no answer in time"); /* the exchange may be gone */
+        } else if (exchange->relay.waiting.queue) {
+                queue_remove(&exchange->relay.waiting);
+                (void)relay_place_wait(exchange, true);
         }
         connection_run(connection);
-}
-
-static void relay_on_ready(void *user) {
-        connection_run(((Exchange *)user)->connection);
 }
 
 void relay_begin(Exchange *exchange, Upstream *upstream) {
@@ -103,82 +100,6 @@ void relay_begin(Exchange *exchange, Upstream *upstream) {
         exchange->relay.begin_usec = exchange->connection->proxy->loop.now_usec;
         exchange->connection->state = CONNECTION_RELAY;
         timer_unset(&exchange->connection->timer);
-}
-
-static int relay_encode(Exchange *exchange) {
-        Relay *relay = &exchange->relay;
-        Connection *connection = exchange->connection;
-        Pairs *pairs = &connection->proxy->pairs;
-        ParamsInput input;
-        int r;
-
-        connection_describe(connection);
-        input = (ParamsInput){
-                .request = &exchange->request,
-                .request_id = exchange->id,
-                .document_root = exchange->document_root,
-                .script_name = exchange->route.script,
-                .path_info = exchange->route.path_info,
-                .remote_address = connection->remote_address,
-                .server_address = connection->server_address,
-                .remote_port = connection->remote_port,
-                .server_port = connection->server_port,
-                .body_size = exchange->body.size,
-        };
-
-        r = params_fill(pairs, &input);
-        if (r < 0)
-                return r;
-        return fcgi_client_encode_request(&relay->outgoing, 1, /* keep_conn= */ true, pairs);
-}
-
-static bool relay_connect(Exchange *exchange) {
-        Relay *relay = &exchange->relay;
-        Loop *loop = &exchange->connection->proxy->loop;
-        int r;
-
-        r = upstream_acquire(relay->upstream, exchange, relay_on_ready, &relay->connection);
-        switch (r) {
-        case 0:
-                break;
-        case -EAGAIN:
-                if (loop->now_usec - relay->begin_usec >= exchange->site->config->queue_usec)
-                        return relay_fail(exchange, 503, 0, "the pool's backlog is full");
-                timer_set(loop, &relay->timer, RELAY_BACKLOG_USEC);
-                return false;
-        case -ENOENT:
-        case -ECONNREFUSED:
-        case -EMFILE:
-        case -ENFILE:
-        case -ENOMEM:
-                return relay_fail(exchange, 503, r, "cannot connect to the pool");
-        default:
-                return relay_fail(exchange, 502, r, "cannot connect to the pool");
-        }
-
-        r = relay_encode(exchange);
-        if (r < 0)
-                return relay_fail(exchange, 500, r, "the request's parameters are too large");
-        relay_arm(exchange);
-        return true;
-}
-
-/* Sends it again, on another connection. */
-static bool relay_retry(Exchange *exchange, int error) {
-        Relay *relay = &exchange->relay;
-
-        if (relay->n_retries++ >= RELAY_RETRIES_MAX)
-                return relay_fail(exchange,
-                                  502,
-                                  error,
-                                  "the pool closed the connection before it read the request");
-
-        relay->connection = upstream_connection_close(relay->connection);
-        buffer_clear(&relay->outgoing);
-        relay->body_sent = 0;
-        relay->stdin_ended = false;
-        relay->send_broken = false;
-        return true;
 }
 
 /* Puts more of the body into outgoing. */
@@ -200,7 +121,7 @@ static int relay_fill(Exchange *exchange) {
                 r = buffer_reserve(&relay->outgoing, FCGI_HEADER_SIZE + size, &p);
                 if (r < 0)
                         return r;
-                n = body_read(&exchange->body, relay->body_sent, p + FCGI_HEADER_SIZE, size);
+                n = spool_read(&exchange->body, relay->body_sent, p + FCGI_HEADER_SIZE, size);
                 if (n < 0)
                         return (int)n;
                 fcgi_record_encode(p, FCGI_STDIN, 1, (size_t)n, 0);
@@ -228,6 +149,8 @@ static int relay_send(Exchange *exchange) {
                 n = upstream_connection_send(connection,
                                              buffer_data(&relay->outgoing),
                                              buffer_size(&relay->outgoing));
+                if (n > 0)
+                        relay->upstream->absent_usec = 0;
                 if (n == -EPIPE || n == -ECONNRESET) {
                         relay->send_broken = true;
                         connection->readable = true; /* it may have answered before it closed */
@@ -250,6 +173,8 @@ static bool relay_finish(Exchange *exchange, bool clean) {
         else
                 upstream_connection_close(relay->connection);
         relay->connection = NULL;
+        if (relay->internal)
+                internal_answer(exchange);
         exchange->connection->state = CONNECTION_SENDING;
         return true;
 }
@@ -267,7 +192,7 @@ static bool relay_take(Exchange *exchange, const uint8_t *data, size_t size) {
                 return relay_fail(exchange, status, 0, error);
         if (!relay_batch_pass(exchange, &batch))
                 return relay_fail(exchange, 502, 0, "the body is shorter than its Content-Length");
-        if (relay->head_complete)
+        if (relay->head_complete && !relay->internal)
                 buffer_done(&relay->head);
         if (batch.ended)
                 return relay_finish(exchange,
@@ -278,12 +203,17 @@ static bool relay_take(Exchange *exchange, const uint8_t *data, size_t size) {
         return true;
 }
 
-/* The stream is over before the answer is. */
+/*
+ * The stream is over before the answer is. Over the network an end that crossed
+ * the request on its way comes as an end, and only then as a reset.
+ */
 static bool relay_take_close(Exchange *exchange, int error) {
         Relay *relay = &exchange->relay;
+        bool crossed =
+                error == 0 && relay->connection->kept && relay->upstream->address.ss_family != AF_UNIX;
 
-        if (!relay->any_byte && (relay->send_broken || error == -ECONNRESET || error == -EPIPE))
-                return relay_retry(exchange, error);
+        if (!relay->any_byte && (relay->send_broken || error == -ECONNRESET || error == -EPIPE || crossed))
+                return relay_place_retry(exchange, error);
         return relay_fail(exchange,
                           502,
                           error,
@@ -305,28 +235,35 @@ static bool relay_receive(Exchange *exchange) {
 bool relay_run(Exchange *exchange) {
         Relay *relay = &exchange->relay;
         Connection *connection = exchange->connection;
+        const UpstreamConnection *upstream;
         int r;
 
         if (connection->hung_up) {
                 connection_close(connection);
                 return false;
         }
+        if (relay->waiting.queue)
+                return false;
         if (!relay->connection)
-                return relay_connect(exchange);
+                return relay_place_find(exchange);
 
         r = relay_send(exchange);
+        if (r < 0 && relay->connection->connecting) {
+                return relay_place_lost(exchange, r);
+        }
         if (r < 0)
                 return relay_fail(exchange, 502, r, "the request cannot be sent to the pool");
 
+        upstream = relay->connection;
         for (unsigned int i = 0;; i++) {
-                if (buffer_size(&connection->out) > 0) {
+                if (buffer_size(&connection->out) + connection->file_left > 0) {
                         r = connection_flush(connection);
                         if (r < 0 && r != -EAGAIN) {
                                 connection_close(connection);
                                 return false;
                         }
                 }
-                if (!relay->connection->readable || buffer_size(&connection->out) >= RELAY_CLIENT_HIGH)
+                if (!relay->connection->readable || !connection_has_room(connection, !relay->unbuffered))
                         return false;
                 if (i == RELAY_TURN_MAX) {
                         loop_defer(&connection->proxy->loop, &connection->deferred);
@@ -334,7 +271,7 @@ bool relay_run(Exchange *exchange) {
                 }
                 if (!relay_receive(exchange))
                         return false;
-                if (connection->state != CONNECTION_RELAY || !relay->connection)
-                        return true;
+                if (connection->state != CONNECTION_RELAY || relay->connection != upstream)
+                        return true; /* perhaps to be sent again */
         }
 }

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "proxy/loop.h"
 #include "proxy/upstream.h"
 #include "util/buffer.h"
+#include "util/loop.h"
 
 typedef struct Exchange Exchange;
 typedef struct Relay Relay;
@@ -18,6 +18,7 @@ typedef struct Relay Relay;
 struct Relay {
         Upstream *upstream;
         UpstreamConnection *connection; /* owned while the request is on it */
+        QueueEntry waiting;
         Timer timer;
         uint64_t begin_usec;
         unsigned int n_retries;
@@ -30,7 +31,9 @@ struct Relay {
         Buffer head; /* of the response, until it is complete, and body bytes behind it */
         size_t head_checked;
         bool head_complete;
-        bool any_byte; /* of the response has come */
+        bool any_byte;   /* of the response has come */
+        bool internal;   /* a file is sent in place of the body */
+        bool unbuffered; /* the script wants to feel how fast its client is */
 };
 
 void relay_init(Relay *relay, Exchange *exchange);
@@ -41,3 +44,7 @@ void relay_begin(Exchange *exchange, Upstream *upstream);
 
 /* A step; true: something has changed. */
 bool relay_run(Exchange *exchange);
+
+/* Answers with @status, or cuts the connection if the answer has begun. */
+bool relay_fail(Exchange *exchange, unsigned int status, int error, const char *why);
+void relay_arm(Exchange *exchange); /* from now on the pool may be silent for as long as it has time */

@@ -5,7 +5,11 @@
  * In this order: hidden (404) and denied (403) paths; the site's rules; the
  * first existing script while the segments are walked from the left, the rest
  * being PATH_INFO; the file of that name; the directory, by redirect or by its
- * index; the front controller; 404.
+ * index; the resident script or the front controller; 404.
+ *
+ * The workers of a pool with a resident script give it every request, whatever
+ * script the request names. So nobody has to look whether it exists, and a
+ * directory without an index is a URL of the application like any other.
  *
  * Three promises hold for every answer, and are checked on what the links
  * lead to as well as on what was asked for: nothing that is named like PHP is
@@ -20,6 +24,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "http/uri.h"
 #include "proxy/route.h"
@@ -109,7 +114,8 @@ static void route_take_file(Decision *d, const RouteEntry *entry) {
                         route_error(route, 403, "denied by the site's configuration");
                         return;
                 }
-                if (http_path_is_source(names[i]) || site_executes(d->site, names[i], strlen(names[i]))) {
+                if (http_path_is_source(names[i]) || site_executes(d->site, names[i], strlen(names[i])) ||
+                    (d->site->resident && strcmp(d->site->resident, names[i]) == 0)) {
                         route_error(route, 403, "source code is not sent");
                         return;
                 }
@@ -139,27 +145,37 @@ static void route_take_named(Decision *d, const char *missing) {
                 route_error(d->route, 404, missing);
 }
 
+/* A path of our own must not become the name of another host: "//host". */
+static void route_take_redirect(Route *route, const SiteRule *rule, const char *location) {
+        while (location[0] == '/' && location[1] == '/')
+                location++;
+        memmove(route->script, location, strlen(location) + 1);
+        route->kind = ROUTE_REDIRECT;
+        route->status = rule->status ? (unsigned int)atoi(rule->status) : 302;
+}
+
 /* True: decided. */
 static bool route_by_rules(Decision *d, const Rules *rules) {
         Route *route = d->route;
-        char script[ROUTE_PATH_MAX];
-        size_t size;
+        const char *script = route->script;
+        const SiteRule *rule;
         int r;
 
         if (d->site->n_rules == 0)
                 return false;
 
-        r = rules_match(rules, route->path, script, sizeof(script), &route->pool);
+        r = rules_match(rules, route->path, route->script, sizeof(route->script), &rule);
         if (r == RULES_E_NONE)
                 return false;
 
         /* captures may have put together what the request could not say: "..", "%" stays as it is */
-        if (r != 0 || script[0] != '/' || strstr(script, "//") || strstr(script, "/../") ||
-            strstr(script, "/./"))
+        if (r == 0 && rule->redirect)
+                route_take_redirect(route, rule, route->script);
+        else if (r != 0 || script[0] != '/' || strstr(script, "//") || strstr(script, "/../") ||
+                 strstr(script, "/./"))
                 route_error(route, 404, "a rule gave no usable script");
         else {
-                size = strlen(script);
-                memcpy(route->script, script, size + 1);
+                route->pool = rule->pool;
                 route_take_named(d, "the script of a rule does not exist");
         }
 
@@ -191,7 +207,7 @@ static bool route_by_script(Decision *d) {
         return false;
 }
 
-/* True: decided. @size: of the directory's path, its '/' included. */
+/* True: decided. @size: of the directory's path, without the '/' at its end. */
 static bool route_by_index(Decision *d, size_t size) {
         Route *route = d->route;
         RouteEntry entry;
@@ -199,10 +215,11 @@ static bool route_by_index(Decision *d, size_t size) {
         for (char **name = d->site->index; *name; name++) {
                 size_t n = strlen(*name);
 
-                if (n >= sizeof(route->script) - size)
+                if (n + 1 >= sizeof(route->script) - size)
                         continue;
                 memcpy(route->script, route->path, size);
-                memcpy(route->script + size, *name, n + 1);
+                route->script[size] = '/';
+                memcpy(route->script + size + 1, *name, n + 1);
 
                 if (route_lookup(d, route->script, &entry) < 0)
                         return true;
@@ -213,6 +230,20 @@ static bool route_by_index(Decision *d, size_t size) {
         }
 
         return false;
+}
+
+/* By path alone, and one that was normalised: "//host" cannot come back as another site. */
+static void route_add_slash(Route *route) {
+        size_t size;
+
+        if (http_path_encode(route->path, route->script, sizeof(route->script) - 1) != 0) {
+                route_error(route, 414, "the redirect would be too long");
+                return;
+        }
+        size = strlen(route->script);
+        memcpy(route->script + size, "/", 2);
+        route->kind = ROUTE_REDIRECT;
+        route->status = 301;
 }
 
 /* True: decided. */
@@ -234,8 +265,10 @@ static bool route_by_file(Decision *d) {
                 return false;
         case ROUTE_ENTRY_DIRECTORY:
                 if (slash)
-                        return route_by_index(d, size);
-                route->kind = ROUTE_REDIRECT;
+                        return route_by_index(d, size - 1);
+                if (d->site->resident && !route_by_index(d, size))
+                        return false;
+                route_add_slash(d->route);
                 return true;
         case ROUTE_ENTRY_FILE:
         case ROUTE_ENTRY_OTHER:
@@ -251,6 +284,13 @@ static bool route_by_file(Decision *d) {
 
 static void route_by_front_controller(Decision *d) {
         Route *route = d->route;
+
+        if (d->site->resident && strlen(d->site->resident) < sizeof(route->script)) {
+                memcpy(route->script, d->site->resident, strlen(d->site->resident) + 1);
+                route->filename = d->site->resident_file;
+                route->kind = ROUTE_SCRIPT;
+                return;
+        }
 
         if (!d->site->front_controller || strlen(d->site->front_controller) >= sizeof(route->script)) {
                 route_error(route, 404, "no such file");
@@ -286,6 +326,7 @@ void route_decide(Route *route, const SiteConfig *site, const Rules *rules, Rout
         assert(route->path[0] == '/');
 
         route->path_info = "";
+        route->filename = NULL;
         route->pool = NULL;
         route->script[0] = '\0';
 

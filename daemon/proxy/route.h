@@ -41,7 +41,7 @@ struct RouteTree {
 typedef enum RouteKind {
         ROUTE_FILE,     /* script: its path; the tree's last look-up was of it */
         ROUTE_SCRIPT,   /* script, path_info, pool */
-        ROUTE_REDIRECT, /* to path with a '/' behind it */
+        ROUTE_REDIRECT, /* status; script: what Location says, without the query of the request */
         ROUTE_ERROR,    /* status, reason */
 } RouteKind;
 
@@ -52,6 +52,7 @@ struct Route {
         char path[ROUTE_PATH_MAX]; /* decoded and normalised; the caller's input */
         char script[ROUTE_PATH_MAX];
         const char *path_info; /* "" or part of path */
+        const char *filename;  /* of a script that is not below the document root, or NULL */
         const char *pool;      /* of the rule, or NULL: the site's */
 };
 

@@ -13,6 +13,8 @@
 #include <pcre2.h>
 #include <stdio.h>
 #include <string.h>
+#include "http/uri.h"
+#include "proxy/route.h"
 #include "proxy/rules.h"
 
 #define RULES_MATCH_LIMIT 100000U
@@ -89,46 +91,56 @@ Rules *rules_free(Rules *rules) {
         return NULL;
 }
 
+/* Appends @piece, percent-encoded for a redirect. */
+static int rules_append(char *buffer, size_t size, size_t *used, const char *piece, size_t n, bool encode) {
+        char copy[ROUTE_PATH_MAX];
+
+        if (n >= sizeof(copy) || n >= size - *used)
+                return RULES_E_LIMIT;
+
+        if (encode) {
+                memcpy(copy, piece, n);
+                copy[n] = '\0';
+                if (http_path_encode(copy, buffer + *used, size - *used) != 0)
+                        return RULES_E_LIMIT;
+                n = strlen(buffer + *used);
+        } else
+                memcpy(buffer + *used, piece, n);
+        *used += n;
+        return 0;
+}
+
 /* Copies @text with $1..$9 replaced; a group that did not take part is empty. */
 static int rules_expand(const Rules *rules,
                         const char *text,
                         const char *path,
                         int n_groups,
+                        bool encode,
                         char *buffer,
                         size_t size) {
         const PCRE2_SIZE *groups = pcre2_get_ovector_pointer(rules->data);
         size_t used = 0;
+        int r;
 
         for (const char *p = text; *p; p++) {
-                const char *piece = p;
-                size_t n = 1;
-
                 if (p[0] == '$' && p[1] >= '1' && p[1] <= '9') {
                         int group = *++p - '0';
+                        const PCRE2_SIZE *ends = groups + 2 * group;
 
-                        n = 0;
-                        if (group < n_groups && groups[2 * group] != PCRE2_UNSET &&
-                            groups[2 * group + 1] >= groups[2 * group]) {
-                                piece = path + groups[2 * group];
-                                n = groups[2 * group + 1] - groups[2 * group];
-                        }
-                }
-
-                if (n >= size - used)
-                        return RULES_E_LIMIT;
-                memcpy(buffer + used, piece, n);
-                used += n;
+                        if (group >= n_groups || ends[0] == PCRE2_UNSET || ends[1] < ends[0])
+                                continue;
+                        r = rules_append(buffer, size, &used, path + ends[0], ends[1] - ends[0], encode);
+                } else
+                        r = rules_append(buffer, size, &used, p, 1, false);
+                if (r != 0)
+                        return r;
         }
 
         buffer[used] = '\0';
         return 0;
 }
 
-int rules_match(const Rules *rules,
-                const char *path,
-                char *script,
-                size_t script_size,
-                const char **ret_pool) {
+int rules_match(const Rules *rules, const char *path, char *text, size_t text_size, const SiteRule **ret) {
         size_t size = strlen(path);
 
         for (size_t i = 0; i < rules->site->n_rules; i++) {
@@ -146,13 +158,14 @@ int rules_match(const Rules *rules,
                 if (n < 0)
                         return RULES_E_LIMIT;
 
-                *ret_pool = rule->pool;
+                *ret = rule;
                 return rules_expand(rules,
-                                    rule->script,
+                                    rule->redirect ?: rule->script,
                                     path,
                                     n == 0 ? (int)RULES_N_CAPTURES : n,
-                                    script,
-                                    script_size);
+                                    rule->redirect,
+                                    text,
+                                    text_size);
         }
 
         return RULES_E_NONE;

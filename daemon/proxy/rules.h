@@ -21,9 +21,8 @@ int rules_new(Rules **ret, const SiteConfig *site, char *reterr, size_t reterr_s
 Rules *rules_free(Rules *rules);
 DEFINE_CLEANUP(Rules *, rules_free);
 
-/* The first rule that matches: its script with $1..$9 filled in, and its pool (NULL: the site's own). */
-int rules_match(const Rules *rules,
-                const char *path,
-                char *script,
-                size_t script_size,
-                const char **ret_pool);
+/*
+ * The first rule that matches, and its script with $1..$9 filled in; or the
+ * target of its redirect, with what was caught percent-encoded.
+ */
+int rules_match(const Rules *rules, const char *path, char *text, size_t text_size, const SiteRule **ret);

@@ -10,7 +10,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "http/host.h"
+#include "proxy/proxy.h"
 #include "proxy/sites.h"
 #include "util/log.h"
 
@@ -41,6 +43,47 @@ static int sites_load_rules(Sites *sites, Site *site) {
                 return 0;
         }
         return r;
+}
+
+static int sites_load_site(Sites *sites, size_t i) {
+        static char *const none[] = { NULL };
+        const SiteConfig *config = sites->config->sites[i];
+        Site *site = &sites->items[i];
+
+        site->config = config;
+        docroot_init(&site->docroot, config->docroot, config->also);
+        if (config->maintenance &&
+            asprintf(&site->maintenance, "%s/%s", config->root, config->maintenance) < 0) {
+                site->maintenance = NULL;
+                return -ENOMEM;
+        }
+
+        site->internal = calloc(config->n_internal + 1, sizeof(*site->internal));
+        if (!site->internal)
+                return -ENOMEM;
+        for (size_t j = 0; j < config->n_internal; j++)
+                docroot_init(&site->internal[j], config->internal[j].root, none);
+        return sites_load_rules(sites, site);
+}
+
+static void site_done(Site *site) {
+        if (!site->config)
+                return;
+
+        rules_free(site->rules);
+        for (size_t i = 0; site->internal && i < site->config->n_internal; i++)
+                docroot_done(&site->internal[i]);
+        free(site->internal);
+        free(site->maintenance);
+        docroot_done(&site->docroot);
+}
+
+bool site_is_maintained(Site *site, uint64_t now_usec) {
+        if (site->maintenance && now_usec - site->maintenance_checked_usec >= TARGETS_USEC) {
+                site->maintained = access(site->maintenance, F_OK) == 0;
+                site->maintenance_checked_usec = now_usec;
+        }
+        return site->maintained;
 }
 
 static size_t strv_length(char **strv) {
@@ -111,14 +154,10 @@ int sites_load(Sites **ret, const char *config_dir, ConfigError *reterr) {
         sites->items = calloc(sites->config->n_sites + 1, sizeof(*sites->items));
         if (!sites->items)
                 return -ENOMEM;
-        for (size_t i = 0; i < sites->config->n_sites; i++) {
-                sites->items[i].config = sites->config->sites[i];
-                docroot_init(&sites->items[i].docroot, sites->config->sites[i]);
-        }
 
         sites_report_broken(sites);
         for (size_t i = 0; i < sites->config->n_sites; i++) {
-                r = sites_load_rules(sites, &sites->items[i]);
+                r = sites_load_site(sites, i);
                 if (r < 0)
                         return r;
         }
@@ -131,21 +170,44 @@ int sites_load(Sites **ret, const char *config_dir, ConfigError *reterr) {
         return 0;
 }
 
-int sites_connect(Sites *sites, List *upstreams, Loop *loop) {
-        const char *directory = sites->config->socket_dir;
+/* The bounds are those of this process; what all of them keep idle is no more than there are workers. */
+static int sites_connect_pool(Sites *sites,
+                              Proxy *proxy,
+                              const char *name,
+                              const SiteConfig *config,
+                              const char *address,
+                              Upstream **ret) {
+        const ProxyStart *start = proxy->start;
+        uint64_t n = start->n_processes, n_max = config->workers_max;
+        _cleanup_(freep) char *path = NULL;
+        int r;
+
+        if (!address && asprintf(&path, "%s/%s.sock", sites->config->socket_dir, name) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+
+        r = upstream_get(&proxy->upstreams, &proxy->loop, name, address ?: path, ret);
+        if (r < 0)
+                return r;
+        (*ret)->n_busy_max = n_max;
+        (*ret)->n_idle_max = n_max / n + (start->index < n_max % n);
+        return 0;
+}
+
+int sites_connect(Sites *sites, Proxy *proxy) {
         Upstream *other;
+        int r;
 
         for (size_t i = 0; i < sites->config->n_sites; i++) {
                 Site *site = &sites->items[i];
-                const SiteConfig *config = site->config;
-                int r;
 
-                r = upstream_get(upstreams,
-                                 loop,
-                                 config->name,
-                                 directory,
-                                 config->workers_max,
-                                 &site->upstream);
+                r = sites_connect_pool(sites,
+                                       proxy,
+                                       site->config->name,
+                                       site->config,
+                                       site->config->upstream,
+                                       &site->upstream);
                 if (r < 0)
                         return r;
         }
@@ -153,13 +215,12 @@ int sites_connect(Sites *sites, List *upstreams, Loop *loop) {
         /* pools that only rules name: their own file may be absent here, as may the bound */
         for (size_t i = 0; i < sites->config->n_sites; i++)
                 for (size_t j = 0; j < sites->items[i].config->n_rules; j++) {
-                        const char *name = sites->items[i].config->rules[j].pool;
-                        uint64_t n_max = sites->items[i].config->workers_max;
-                        int r;
+                        const SiteConfig *config = sites->items[i].config;
+                        const char *name = config->rules[j].pool;
 
-                        if (!name || upstream_find(upstreams, name))
+                        if (!name || upstream_find(&proxy->upstreams, name))
                                 continue;
-                        r = upstream_get(upstreams, loop, name, directory, n_max, &other);
+                        r = sites_connect_pool(sites, proxy, name, config, NULL, &other);
                         if (r < 0)
                                 return r;
                 }
@@ -176,10 +237,9 @@ Sites *sites_unref(Sites *sites) {
         if (!sites || --sites->n_refs > 0)
                 return NULL;
 
-        for (size_t i = 0; sites->items && i < sites->config->n_sites; i++) {
-                rules_free(sites->items[i].rules);
-                docroot_done(&sites->items[i].docroot);
-        }
+        targets_forget(&sites->targets, UINT64_MAX);
+        for (size_t i = 0; sites->items && i < sites->config->n_sites; i++)
+                site_done(&sites->items[i]);
         free(sites->hosts);
         free(sites->items);
         proxy_config_free(sites->config);

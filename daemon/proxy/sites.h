@@ -8,8 +8,10 @@
 #include "config/proxy.h"
 #include "proxy/docroot.h"
 #include "proxy/rules.h"
+#include "proxy/target.h"
 #include "proxy/upstream.h"
 
+typedef struct Proxy Proxy;
 typedef struct Site Site;
 typedef struct SiteHost SiteHost;
 typedef struct Sites Sites;
@@ -19,6 +21,10 @@ struct Site {
         Rules *rules;
         Upstream *upstream; /* borrowed of the proxy */
         Docroot docroot;
+        Docroot *internal; /* one for each of config->internal */
+        char *maintenance; /* path of the flag, or NULL */
+        uint64_t maintenance_checked_usec;
+        bool maintained;
         bool broken;
 };
 
@@ -38,6 +44,7 @@ struct Sites {
         bool broken_unnamed; /* a broken file whose hosts nobody knows */
         char broken[512];    /* names of broken sites, for people; "" */
         size_t n_broken;
+        Targets targets;
 };
 
 enum {
@@ -47,12 +54,15 @@ enum {
 
 /* Logs each broken file. -EINVAL: proxy.conf is wrong, *reterr says how. */
 int sites_load(Sites **ret, const char *config_dir, ConfigError *reterr);
-/* Gives each site its Upstream in @upstreams. */
-int sites_connect(Sites *sites, List *upstreams, Loop *loop);
+/* Gives each site its Upstream among the proxy's. */
+int sites_connect(Sites *sites, Proxy *proxy);
 
 Sites *sites_ref(Sites *sites);
 Sites *sites_unref(Sites *sites);
 DEFINE_CLEANUP(Sites *, sites_unref);
+
+/* Whether the site is closed for now. */
+bool site_is_maintained(Site *site, uint64_t now_usec);
 
 /* @host: lower case, without port; "": none given. */
 int sites_find(const Sites *sites, const char *host, Site **ret);

@@ -15,7 +15,7 @@ void trouble_log(const Exchange *exchange,
                  int error,
                  const char *why) {
         static LogLimit limit = LOG_LIMIT(10 * USEC_PER_SEC, 20);
-        char id[64], uri[TROUBLE_URI_MAX + 32], name[64];
+        char id[96], uri[TROUBLE_URI_MAX + 32], name[64];
         const char *fields[] = { id, uri, name, NULL };
         const HttpSlice *target = &exchange->request.uri;
 
@@ -48,6 +48,18 @@ void trouble_log(const Exchange *exchange,
                             status,
                             exchange->id,
                             why);
+}
+
+void trouble_log_limit(const Connection *connection, const char *why) {
+        static LogLimit limit = LOG_LIMIT(60 * USEC_PER_SEC, 6);
+        char text[INET6_ADDRSTRLEN];
+
+        if (log_limit_below(&limit))
+                log_notice("A client, %s, was refused or cut off: %s",
+                           address_format(connection->exchange ? &connection->exchange->client
+                                                               : &connection->peer,
+                                          text),
+                           why);
 }
 
 void trouble_log_stderr(const Exchange *exchange, const uint8_t *data, size_t size) {

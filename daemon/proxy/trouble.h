@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+typedef struct Connection Connection;
 typedef struct Exchange Exchange;
 
 /* @error: negative errno or 0. */
@@ -20,3 +21,6 @@ void trouble_log(const Exchange *exchange,
                  int error,
                  const char *why);
 void trouble_log_stderr(const Exchange *exchange, const uint8_t *data, size_t size);
+
+/* A client has met a limit; @why names its key. */
+void trouble_log_limit(const Connection *connection, const char *why);

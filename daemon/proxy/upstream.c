@@ -2,24 +2,28 @@
 /*
  * Connections to a pool
  *
- * A connection carries one request at a time. When that is answered whole the
- * connection is kept, workers.max of them at most, and the one used last is
- * taken first: the others grow old and the pool closes them. Any event on an
- * idle connection means that the pool has closed it or broken the protocol;
- * either way it goes.
+ * A connection carries one request at a time. There are as many with a request
+ * as the pool has workers; more requests wait here, in turns between clients,
+ * where one that goes away costs the pool nothing. When a request is answered
+ * whole its connection goes to who waits, or is kept, within a bound; the one
+ * used last is taken first, so the others grow old and the pool closes them.
+ * Any event on an idle connection means that the pool has closed it or broken
+ * the protocol; either way it goes.
  *
  * connect(2) on a unix socket is done or fails at once, EAGAIN being a full
- * backlog. A unix socket reports each read of its peer as writable, so
- * EPOLLOUT is watched only while there is something left to send: a request
- * that fits the socket's buffer costs no event but the answer's.
+ * backlog. Over the network its outcome shows when the request is sent. A unix
+ * socket reports each read of its peer as writable, so EPOLLOUT is watched only
+ * while there is something left to send: a request that fits the socket's
+ * buffer costs no event but the answer's.
  */
 
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include "proxy/upstream.h"
+#include "util/address.h"
+#include "util/clock.h"
 #include "util/fd.h"
 
 #define UPSTREAM_EVENTS (EPOLLIN | EPOLLRDHUP)
@@ -36,39 +40,72 @@ Upstream *upstream_find(List *list, const char *name) {
 
 DEFINE_CLEANUP(Upstream *, upstream_free);
 
-int upstream_get(List *list,
-                 Loop *loop,
-                 const char *name,
-                 const char *directory,
-                 uint64_t n_idle_max,
-                 Upstream **ret) {
-        _cleanup_(upstream_freep) Upstream *made = NULL;
-        _cleanup_(freep) char *path = NULL;
-        Upstream *upstream = upstream_find(list, name);
+static void upstream_serve(Deferred *deferred) {
+        Upstream *upstream = list_entry(deferred, Upstream, serve);
+        QueueEntry *entry;
 
-        if (asprintf(&path, "%s/%s.sock", directory, name) < 0) {
-                path = NULL;
+        while (list_is_empty(&upstream->pause.link) &&
+               (upstream->n_busy_max == 0 || upstream->n_busy < upstream->n_busy_max) &&
+               (entry = queue_take(&upstream->queue)))
+                entry->on_turn(entry);
+}
+
+static void upstream_on_pause(Timer *timer) {
+        upstream_serve(&list_entry(timer, Upstream, pause)->serve);
+}
+
+void upstream_pause(Upstream *upstream, uint64_t usec) {
+        timer_set(upstream->loop, &upstream->pause, usec);
+}
+
+bool upstream_is_full(const Upstream *upstream) {
+        return upstream->queue.n > 0 ||
+               (upstream->n_busy_max > 0 && upstream->n_busy >= upstream->n_busy_max);
+}
+
+static int upstream_new(Upstream **ret, Loop *loop, const char *name) {
+        _cleanup_(upstream_freep) Upstream *upstream = NULL;
+
+        upstream = calloc(1, sizeof(*upstream));
+        if (!upstream)
                 return -ENOMEM;
-        }
+
+        upstream->loop = loop;
+        list_init(&upstream->link);
+        list_init(&upstream->idle);
+        queue_init(&upstream->queue);
+        deferred_init(&upstream->serve, upstream_serve);
+        timer_init(&upstream->pause, upstream_on_pause);
+        upstream->name = strdup(name);
+        if (!upstream->name)
+                return -ENOMEM;
+
+        *ret = TAKE_PTR(upstream);
+        return 0;
+}
+
+int upstream_get(List *list, Loop *loop, const char *name, const char *address, Upstream **ret) {
+        Upstream *upstream = upstream_find(list, name);
+        struct sockaddr_storage socket;
+        socklen_t size;
+        int r;
+
+        r = address_parse_server(address, &socket, &size);
+        if (r < 0)
+                return r;
 
         if (!upstream) {
-                upstream = made = calloc(1, sizeof(*made));
-                if (!made)
-                        return -ENOMEM;
-                list_init(&made->link);
-                list_init(&made->idle);
-                made->loop = loop;
-                made->name = strdup(name);
-                if (!made->name)
-                        return -ENOMEM;
+                r = upstream_new(&upstream, loop, name);
+                if (r < 0)
+                        return r;
+                list_append(list, &upstream->link);
         }
 
-        free(upstream->path);
-        upstream->path = TAKE_PTR(path);
-        upstream->n_idle_max = n_idle_max;
-        if (made)
-                list_append(list, &made->link);
-        made = NULL;
+        if (size != upstream->address_size || memcmp(&socket, &upstream->address, size) != 0)
+                LIST_FOREACH_SAFE (link, &upstream->idle)
+                        upstream_connection_close(list_entry(link, UpstreamConnection, link));
+        upstream->address = socket;
+        upstream->address_size = size;
         *ret = upstream;
         return 0;
 }
@@ -89,17 +126,27 @@ Upstream *upstream_free(Upstream *upstream) {
                 free(connection);
         }
         list_remove(&upstream->link);
+        list_remove(&upstream->serve.link);
+        timer_unset(&upstream->pause);
         free(upstream->name);
-        free(upstream->path);
         free(upstream);
         return NULL;
+}
+
+/* A request has left the pool: the next may come. */
+static void upstream_leave(Upstream *upstream) {
+        upstream->n_busy--;
+        if (upstream->queue.n > 0)
+                loop_defer(upstream->loop, &upstream->serve);
 }
 
 UpstreamConnection *upstream_connection_close(UpstreamConnection *connection) {
         if (!connection || connection->source.fd < 0)
                 return NULL;
 
-        if (!connection->user)
+        if (connection->user)
+                upstream_leave(connection->upstream);
+        else
                 connection->upstream->n_idle--;
         source_close(&connection->source);
         list_remove(&connection->link);
@@ -124,21 +171,23 @@ static void upstream_connection_on_events(Source *source, uint32_t events) {
         connection->on_ready(connection->user);
 }
 
-static int upstream_open(const Upstream *upstream) {
+/* *ret_connecting: the outcome is not known yet. */
+static int upstream_open(const Upstream *upstream, bool *ret_connecting) {
         _cleanup_(fd_closep) int fd = -EBADF;
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        size_t size = strlen(upstream->path);
+        int one = 1;
 
-        if (size >= sizeof(address.sun_path))
-                return -ENAMETOOLONG;
-        memcpy(address.sun_path, upstream->path, size);
-
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        fd = socket(upstream->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0)
                 return -errno;
-        if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-                return -errno;
+        if (upstream->address.ss_family == AF_INET || upstream->address.ss_family == AF_INET6)
+                (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 
+        *ret_connecting = false;
+        if (connect(fd, (const struct sockaddr *)&upstream->address, upstream->address_size) < 0) {
+                if (errno != EINPROGRESS)
+                        return -errno;
+                *ret_connecting = true;
+        }
         return TAKE_FD(fd);
 }
 
@@ -156,11 +205,16 @@ static int upstream_connect(Upstream *upstream, UpstreamConnection **ret) {
         list_init(&connection->link);
         deferred_init(&connection->deferred, upstream_connection_destroy);
 
-        fd = upstream_open(upstream);
+        fd = upstream_open(upstream, &connection->connecting);
         if (fd < 0)
                 return fd;
 
-        r = loop_add_take_fd(upstream->loop, &connection->source, fd, UPSTREAM_EVENTS);
+        connection->watches_out = connection->connecting;
+        connection->writable = !connection->connecting;
+        r = loop_add_take_fd(upstream->loop,
+                             &connection->source,
+                             fd,
+                             UPSTREAM_EVENTS | (connection->watches_out ? EPOLLOUT : 0));
         if (r < 0)
                 return r;
 
@@ -180,6 +234,7 @@ int upstream_acquire(Upstream *upstream,
                 list_remove(&connection->link);
                 upstream->n_idle--;
                 connection->kept = true;
+                connection->writable = true;
         } else {
                 int r = upstream_connect(upstream, &connection);
 
@@ -187,9 +242,9 @@ int upstream_acquire(Upstream *upstream,
                         return r;
         }
 
+        upstream->n_busy++;
         connection->user = user;
         connection->on_ready = on_ready;
-        connection->writable = true;
         fcgi_client_init(&connection->client, 1);
         *ret = connection;
         return 0;
@@ -198,7 +253,8 @@ int upstream_acquire(Upstream *upstream,
 void upstream_connection_release(UpstreamConnection *connection) {
         Upstream *upstream = connection->upstream;
 
-        if (upstream->n_idle >= upstream->n_idle_max || connection->readable || connection->hung_up) {
+        if ((upstream->n_idle >= upstream->n_idle_max && upstream->queue.n == 0) || connection->readable ||
+            connection->hung_up) {
                 upstream_connection_close(connection);
                 return;
         }
@@ -206,6 +262,7 @@ void upstream_connection_release(UpstreamConnection *connection) {
         connection->user = NULL;
         list_append(&upstream->idle, &connection->link);
         upstream->n_idle++;
+        upstream_leave(upstream);
 }
 
 static void upstream_connection_watch_out(UpstreamConnection *connection, bool watch) {
@@ -218,41 +275,27 @@ static void upstream_connection_watch_out(UpstreamConnection *connection, bool w
 }
 
 ssize_t upstream_connection_send(UpstreamConnection *connection, const void *data, size_t size) {
-        ssize_t n;
-
-        do
-                n = send(connection->source.fd, data, size, MSG_NOSIGNAL);
-        while (n < 0 && errno == EINTR);
+        ssize_t n = fd_send(connection->source.fd, data, size, 0);
 
         if (n >= 0) {
+                connection->connecting = false;
                 if ((size_t)n == size)
                         upstream_connection_watch_out(connection, false);
                 return n;
         }
 
-        if (errno == EAGAIN) {
+        if (n == -EAGAIN) {
                 connection->writable = false;
                 upstream_connection_watch_out(connection, true);
-                return -EAGAIN;
         }
-        return -errno;
+        return n;
 }
 
 ssize_t upstream_connection_receive(UpstreamConnection *connection, void *buffer, size_t size) {
-        ssize_t n;
-
-        do
-                n = recv(connection->source.fd, buffer, size, 0);
-        while (n < 0 && errno == EINTR);
-
-        if (n < 0) {
-                if (errno == EAGAIN)
-                        connection->readable = false;
-                return -errno;
-        }
+        ssize_t n = fd_recv(connection->source.fd, buffer, size);
 
         /* epoll(7): a short read of a stream has emptied it, and what comes later is a new edge */
-        if ((size_t)n < size && !connection->hung_up)
+        if (n == -EAGAIN || (n >= 0 && (size_t)n < size && !connection->hung_up))
                 connection->readable = false;
         return n;
 }

@@ -8,9 +8,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include "fcgi/client.h"
-#include "proxy/loop.h"
+#include "proxy/queue.h"
+#include "util/loop.h"
 
 typedef struct Upstream Upstream;
 typedef struct UpstreamConnection UpstreamConnection;
@@ -19,10 +21,17 @@ struct Upstream {
         List link; /* in the proxy's list */
         Loop *loop;
         char *name;
-        char *path;
-        uint64_t n_idle_max;
+        struct sockaddr_storage address;
+        socklen_t address_size;
+
+        uint64_t n_busy, n_busy_max; /* connections with a request on them; max 0: any number */
+        uint64_t n_idle, n_idle_max;
         List idle; /* of UpstreamConnection; the last one is used next */
-        uint64_t n_idle;
+
+        Queue queue; /* of requests for which there was no place */
+        Deferred serve;
+        Timer pause;          /* set: the pool takes nothing for now */
+        uint64_t absent_usec; /* since when nobody listens; 0: somebody does */
 };
 
 /* Owned by its user while in use, by the Upstream while idle. */
@@ -34,22 +43,26 @@ struct UpstreamConnection {
         FcgiClient client;
         void *user; /* NULL: idle */
         void (*on_ready)(void *user);
-        bool kept;     /* has served a request before */
-        bool readable; /* an edge was seen and not yet exhausted */
+        bool kept;       /* has served a request before */
+        bool connecting; /* over the network: not yet known whether it succeeds */
+        bool readable;   /* an edge was seen and not yet exhausted */
         bool writable;
         bool hung_up; /* the pool has closed its side: read until the end */
         bool watches_out;
 };
 
-/* The Upstream of that name in @list, made if there is none. 0 or -ENOMEM. */
-int upstream_get(List *list,
-                 Loop *loop,
-                 const char *name,
-                 const char *directory,
-                 uint64_t n_idle_max,
-                 Upstream **ret);
+/*
+ * The Upstream of that name in @list, made if there is none. @address as for
+ * address_parse_server(). 0 or -ENOMEM; -EINVAL: no such address.
+ */
+int upstream_get(List *list, Loop *loop, const char *name, const char *address, Upstream **ret);
 Upstream *upstream_find(List *list, const char *name);
 Upstream *upstream_free(Upstream *upstream);
+
+/* Whether a new request has to wait behind others, or for a place. */
+bool upstream_is_full(const Upstream *upstream);
+/* Calls nobody to the pool for this time. */
+void upstream_pause(Upstream *upstream, uint64_t usec);
 
 /*
  * A kept connection or a new one, for one request. @on_ready is called when it

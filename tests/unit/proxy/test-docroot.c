@@ -2,8 +2,13 @@
 /* The document root on a real tree: links, where they may lead, and a root that is switched. */
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include "proxy/docroot.h"
+#include "proxy/target.h"
 #include "test.h"
 #include "util/fd.h"
 
@@ -49,6 +54,8 @@ static void make_tree(void) {
         test_int(symlink("/proc/self/cwd", at("/one/magic")), 0);
         test_int(symlink("loop", at("/one/loop")), 0);
         test_int(symlink("nowhere", at("/one/dangling")), 0);
+        make_file("/one/info.php (deleted)");
+        test_int(symlink("info.php (deleted)", at("/one/removed.txt")), 0);
         test_int(mkfifo(at("/one/fifo"), 0644), 0);
         test_int(symlink("one", at("/current")), 0);
 }
@@ -74,6 +81,9 @@ static void test_plain_paths_are_found(void) {
         test_int(lookup("/none", ROUTE_ENTRY_NONE, NULL), 0);
         test_int(lookup("/a.txt/x", ROUTE_ENTRY_NONE, NULL), 0);
         test_int(lookup("/dangling", ROUTE_ENTRY_NONE, NULL), 0);
+        /* as the kernel calls what is removed in the moment between open and question */
+        test_int(lookup("/removed.txt", ROUTE_ENTRY_NONE, NULL), 0);
+        test_int(lookup("/info.php (deleted)", ROUTE_ENTRY_FILE, "/info.php (deleted)"), 0);
 }
 
 static void test_links_are_followed_inside_and_into_also_and_nowhere_else(void) {
@@ -89,52 +99,75 @@ static void test_links_are_followed_inside_and_into_also_and_nowhere_else(void) 
 }
 
 static void test_the_entry_is_opened_for_reading(void) {
+        TargetFile file;
         char c = 0;
-        int fd;
 
         test_int(lookup("/inner.txt", ROUTE_ENTRY_FILE, NULL), 0);
-        fd = docroot_open_entry(&docroot);
-        test_true(fd >= 0);
-        test_int(read(fd, &c, 1), 1);
+        test_int(docroot_open_entry(&docroot, &file), 0);
+        test_int(file.status.st_size, 1);
+        test_int(read(file.fd, &c, 1), 1);
         test_int(c, 'x');
-        fd_close(fd);
+        fd_close(file.fd);
 }
 
-static void test_a_switched_root_is_seen_by_the_next_request(void) {
+/* What RestrictSUIDSGID= does (systemd.exec(5)). */
+static void test_without_openat2_the_answers_are_the_same(void) {
+        struct sock_filter code[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+        struct sock_fprog program = { .len = ELEMENTSOF(code), .filter = code };
+
+        test_int(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        test_int(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+        test_int(syscall(SYS_openat2, -1, "", NULL, 0), -1);
+        test_int(errno, ENOSYS);
+
+        test_plain_paths_are_found();
+        test_links_are_followed_inside_and_into_also_and_nowhere_else();
+        test_the_entry_is_opened_for_reading();
+}
+
+static void test_a_switched_root_is_seen_after_a_moment(void) {
         test_int(lookup("/only.txt", ROUTE_ENTRY_NONE, NULL), 0);
         test_int(symlink("two", at("/current.new")), 0);
         test_int(rename(at("/current.new"), at("/current")), 0);
+        test_int(docroot_refresh(&docroot, TARGETS_USEC), 0);
         test_int(lookup("/only.txt", ROUTE_ENTRY_NONE, NULL), 0); /* this request still has the old tree */
-        test_int(docroot_refresh(&docroot), 0);
+        test_int(docroot.generation, 1);
+        test_int(docroot_refresh(&docroot, TARGETS_USEC + 1), 0);
+        test_int(docroot.generation, 2);
         test_int(lookup("/only.txt", ROUTE_ENTRY_FILE, "/only.txt"), 0);
         test_string(strrchr(docroot.real, '/'), "/two");
 }
 
 static void test_a_root_that_is_gone_is_an_error(void) {
         test_int(unlink(at("/current")), 0);
-        test_int(docroot_refresh(&docroot), -ENOENT);
+        test_int(docroot_refresh(&docroot, 2 * TARGETS_USEC + 1), -ENOENT);
 }
 
 int main(void) {
         char command[128];
-        char *also[] = { NULL, NULL };
-        SiteConfig site = { .also = also };
+        char *also[] = { NULL, NULL }, *path;
 
         make_tree();
         also[0] = strdup(at("/also"));
-        site.docroot = strdup(at("/current"));
-        docroot_init(&docroot, &site);
-        test_int(docroot_refresh(&docroot), 0);
+        path = strdup(at("/current"));
+        docroot_init(&docroot, path, also);
+        test_int(docroot_refresh(&docroot, 1), 0);
 
         test_run(test_plain_paths_are_found);
         test_run(test_links_are_followed_inside_and_into_also_and_nowhere_else);
         test_run(test_the_entry_is_opened_for_reading);
-        test_run(test_a_switched_root_is_seen_by_the_next_request);
+        test_run(test_without_openat2_the_answers_are_the_same);
+        test_run(test_a_switched_root_is_seen_after_a_moment);
         test_run(test_a_root_that_is_gone_is_an_error);
 
         docroot_done(&docroot);
         free(also[0]);
-        free(site.docroot);
+        free(path);
         snprintf(command, sizeof(command), "rm -r %s", base);
         return system(command);
 }

@@ -3,6 +3,8 @@
 #include "test.h"
 
 static HttpRequest request;
+static Address client, server;
+static bool https, trusted;
 
 static const char *fill(Pairs *pairs, const char *head, uint64_t body_size) {
         ParamsInput input = {
@@ -11,10 +13,10 @@ static const char *fill(Pairs *pairs, const char *head, uint64_t body_size) {
                 .document_root = "/srv/www",
                 .script_name = "/index.php",
                 .path_info = "/p i",
-                .remote_address = "192.0.2.1",
-                .server_address = "192.0.2.2",
-                .remote_port = 40000,
-                .server_port = 8080,
+                .client = &client,
+                .server = &server,
+                .https = https,
+                .trusted = trusted,
                 .body_size = body_size,
         };
 
@@ -56,6 +58,21 @@ static void test_the_request_is_described(void) {
         test_true(!pairs_get(&pairs, "HTTP_CONTENT_LENGTH", NULL));
 }
 
+static void test_early_hints_are_taken_for_who_knows_them(void) {
+        _cleanup_(pairs_donep) Pairs pairs, old;
+
+        fill(&pairs, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0);
+        test_string(pairs_get(&pairs, "PHP_POOL_INTERIM_ANSWERS", NULL), "1");
+        fill(&old, "GET / HTTP/1.0\r\nPHP-POOL-INTERIM-ANSWERS: 1\r\n\r\n", 0);
+        test_true(!pairs_get(&old, "PHP_POOL_INTERIM_ANSWERS", NULL));
+        pairs_done(&old);
+
+        trusted = true;
+        fill(&old, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0);
+        test_true(!pairs_get(&old, "PHP_POOL_INTERIM_ANSWERS", NULL));
+        trusted = false;
+}
+
 static void test_a_chunked_body_has_the_length_that_was_spooled(void) {
         _cleanup_(pairs_donep) Pairs pairs;
 
@@ -77,11 +94,13 @@ static void test_repeated_fields_are_joined(void) {
 
 static void test_no_client_can_make_a_variable_that_is_not_its(void) {
         static const char *const allowed[] = {
-                "DOCUMENT_ROOT",   "SCRIPT_NAME",    "SCRIPT_FILENAME",   "PATH_INFO",
-                "PATH_TRANSLATED", "REQUEST_METHOD", "REQUEST_URI",       "QUERY_STRING",
-                "SERVER_PROTOCOL", "HTTP_HOST",      "GATEWAY_INTERFACE", "SERVER_SOFTWARE",
-                "REQUEST_SCHEME",  "SERVER_NAME",    "SERVER_ADDR",       "SERVER_PORT",
-                "REMOTE_ADDR",     "REMOTE_PORT",    "HTTP_X_REQUEST_ID", "HTTP_AUTHORIZATION",
+                "DOCUMENT_ROOT",     "SCRIPT_NAME",        "SCRIPT_FILENAME",
+                "PATH_INFO",         "PATH_TRANSLATED",    "REQUEST_METHOD",
+                "REQUEST_URI",       "QUERY_STRING",       "SERVER_PROTOCOL",
+                "HTTP_HOST",         "GATEWAY_INTERFACE",  "SERVER_SOFTWARE",
+                "REQUEST_SCHEME",    "SERVER_NAME",        "SERVER_ADDR",
+                "SERVER_PORT",       "REMOTE_ADDR",        "REMOTE_PORT",
+                "HTTP_X_REQUEST_ID", "HTTP_AUTHORIZATION", "PHP_POOL_INTERIM_ANSWERS",
         };
         _cleanup_(pairs_donep) Pairs pairs;
 
@@ -110,8 +129,8 @@ static void test_too_many_are_refused(void) {
                 .document_root = "/",
                 .script_name = "/i.php",
                 .path_info = "",
-                .remote_address = "",
-                .server_address = "",
+                .client = &client,
+                .server = &server,
         };
         const char *head = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -121,6 +140,7 @@ static void test_too_many_are_refused(void) {
 }
 
 static void test_a_root_of_slash_makes_no_double_slash(void) {
+        static const Address unix_socket;
         _cleanup_(pairs_donep) Pairs pairs;
         ParamsInput input = {
                 .request = &request,
@@ -128,8 +148,8 @@ static void test_a_root_of_slash_makes_no_double_slash(void) {
                 .document_root = "/",
                 .script_name = "/i.php",
                 .path_info = "",
-                .remote_address = "unix:",
-                .server_address = "unix:",
+                .client = &unix_socket,
+                .server = &unix_socket,
         };
         const char *head = "GET / HTTP/1.0\r\n\r\n";
 
@@ -144,12 +164,67 @@ static void test_a_root_of_slash_makes_no_double_slash(void) {
         test_true(!pairs_get(&pairs, "CONTENT_LENGTH", NULL));
 }
 
+static void test_the_scheme_and_its_port(void) {
+        static const char direct[] = "GET / HTTP/1.1\r\nHost: a:8443\r\n\r\n";
+        _cleanup_(pairs_donep) Pairs pairs;
+
+        fill(&pairs, direct, 0);
+        test_string(pairs_get(&pairs, "REQUEST_SCHEME", NULL), "http");
+        test_true(!pairs_get(&pairs, "HTTPS", NULL));
+        test_string(pairs_get(&pairs, "SERVER_PORT", NULL), "8080");
+        pairs_done(&pairs);
+
+        /* behind a proxy the client's port is the one that Host has */
+        https = trusted = true;
+        fill(&pairs, direct, 0);
+        test_string(pairs_get(&pairs, "REQUEST_SCHEME", NULL), "https");
+        test_string(pairs_get(&pairs, "HTTPS", NULL), "on");
+        test_string(pairs_get(&pairs, "SERVER_PORT", NULL), "8443");
+        pairs_done(&pairs);
+        fill(&pairs, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0);
+        test_string(pairs_get(&pairs, "SERVER_PORT", NULL), "443");
+        https = trusted = false;
+}
+
+static void test_only_trusted_proxies_forward(void) {
+        static const char head[] =
+                "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: https\r\n"
+                "X-Real-IP: 1.1.1.1\r\nForwarded: for=1.1.1.1\r\nX-Request-Id: x\r\n\r\n";
+        static const char *const names[] = { "HTTP_X_FORWARDED_FOR",
+                                             "HTTP_X_FORWARDED_PROTO",
+                                             "HTTP_X_REAL_IP",
+                                             "HTTP_FORWARDED" };
+        _cleanup_(pairs_donep) Pairs pairs;
+
+        fill(&pairs, head, 0);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                test_true(!pairs_get(&pairs, names[i], NULL));
+        test_string(pairs_get(&pairs, "HTTP_X_REQUEST_ID", NULL), "00112233aabbccdd");
+        pairs_done(&pairs);
+
+        trusted = true;
+        fill(&pairs, head, 0);
+        test_string(pairs_get(&pairs, "HTTP_X_FORWARDED_FOR", NULL), "1.1.1.1");
+        /* of the kind that the proxy does not set: it may be its client's */
+        test_true(!pairs_get(&pairs, "HTTP_FORWARDED", NULL));
+        test_string(pairs_get(&pairs, "HTTP_X_REQUEST_ID", NULL), "00112233aabbccdd");
+        trusted = false;
+}
+
 int main(void) {
+        test_int(address_parse("192.0.2.1", 9, &client), 0);
+        test_int(address_parse("192.0.2.2", 9, &server), 0);
+        client.port = 40000;
+        server.port = 8080;
+
         test_run(test_the_request_is_described);
+        test_run(test_early_hints_are_taken_for_who_knows_them);
         test_run(test_a_chunked_body_has_the_length_that_was_spooled);
         test_run(test_repeated_fields_are_joined);
         test_run(test_no_client_can_make_a_variable_that_is_not_its);
         test_run(test_too_many_are_refused);
         test_run(test_a_root_of_slash_makes_no_double_slash);
+        test_run(test_the_scheme_and_its_port);
+        test_run(test_only_trusted_proxies_forward);
         return 0;
 }

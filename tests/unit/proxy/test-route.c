@@ -236,6 +236,42 @@ static void test_rules_come_first_and_may_name_a_pool(void) {
         site.n_rules = 0;
 }
 
+static void test_a_resident_script_takes_all_that_no_file_answers(void) {
+        site.front_controller = (char *)"/index.php";
+        site.resident = (char *)"/worker.php";
+        site.resident_file = (char *)"/srv/bin/worker.php";
+        expect_script("/none", "/worker.php", "");
+        test_string(decide("/none")->filename, site.resident_file);
+        expect_script("/a/b/", "/worker.php", "");
+        expect_script("/a.txt/b", "/worker.php", "");
+        expect_script("/none.php", "/worker.php", "");
+        expect_script("/none.php/a", "/worker.php", "");
+        expect_script("/bare", "/worker.php", "");
+        expect_script("/bare/", "/worker.php", "");
+        expect_file("/a.txt", "/a.txt");
+        expect_file("/dir/", "/dir/index.html");
+        test_int(decide("/dir")->kind, ROUTE_REDIRECT);
+        /* what a script's URL says about itself stays true */
+        expect_script("/info.php/x", "/info.php", "/x");
+        test_true(!decide("/info.php/x")->filename);
+        expect_script("/", "/index.php", "");
+        expect_script("/app/", "/app/index.php", "");
+        /* nothing is allowed that was not */
+        expect_error("/.env", 404);
+        expect_error("/uploads/none.php", 403);
+        expect_error("/lib.inc", 403);
+        expect_error("/fifo", 403);
+        expect_error("/escape", 403);
+
+        site.resident = (char *)"/a.txt";
+        expect_error("/a.txt", 403);
+        site.resident_file = NULL;
+        expect_script("/none", "/a.txt", "");
+        test_true(!decide("/none")->filename);
+        site.resident = NULL;
+        site.front_controller = NULL;
+}
+
 int main(void) {
         test_run(test_the_first_script_from_the_left_runs_and_the_rest_is_path_info);
         test_run(test_no_script_is_found_where_none_is);
@@ -248,5 +284,6 @@ int main(void) {
         test_run(test_a_front_controller_takes_what_is_left);
         test_run(test_what_cannot_be_looked_at_is_an_error_and_never_another_route);
         test_run(test_rules_come_first_and_may_name_a_pool);
+        test_run(test_a_resident_script_takes_all_that_no_file_answers);
         return 0;
 }

@@ -6,14 +6,14 @@ static int match(const char *pattern, const char *script, const char *path, char
         SiteRule rule = { (char *)pattern, (char *)script, (char *)"pool" };
         SiteConfig site = { .rules = &rule, .n_rules = 1 };
         _cleanup_(rules_freep) Rules *rules = NULL;
-        const char *pool = NULL;
+        const SiteRule *matched = NULL;
         char error[128];
         int r;
 
         test_int(rules_new(&rules, &site, error, sizeof(error)), 0);
-        r = rules_match(rules, path, ret, size, &pool);
+        r = rules_match(rules, path, ret, size, &matched);
         if (r == 0)
-                test_string(pool, "pool");
+                test_true(matched == &rule);
         return r;
 }
 
@@ -61,10 +61,26 @@ static void test_a_wrong_pattern_is_named(void) {
         test_true(strstr(error, "'^/('"));
 }
 
+static void test_what_goes_into_a_redirect_is_encoded(void) {
+        SiteRule rule = { .match = (char *)"^/old/(.*)$",
+                          .redirect = (char *)"https://a.org/%20/$1?x=$1#$2" };
+        SiteConfig site = { .rules = &rule, .n_rules = 1 };
+        _cleanup_(rules_freep) Rules *rules = NULL;
+        const SiteRule *matched;
+        char error[128], text[64];
+
+        test_int(rules_new(&rules, &site, error, sizeof(error)), 0);
+        test_int(rules_match(rules, "/old/a b?\xc3\xbc", text, sizeof(text), &matched), 0);
+        test_string(text, "https://a.org/%20/a%20b%3F%C3%BC?x=a%20b%3F%C3%BC#");
+        /* three bytes for one: what does not fit is given up */
+        test_int(rules_match(rules, "/old/              ", text, sizeof(text), &matched), RULES_E_LIMIT);
+}
+
 int main(void) {
         test_run(test_captures_are_filled_in);
         test_run(test_a_name_that_does_not_fit_is_refused_and_one_that_just_fits_is_not);
         test_run(test_a_pattern_that_explodes_is_given_up);
         test_run(test_a_wrong_pattern_is_named);
+        test_run(test_what_goes_into_a_redirect_is_encoded);
         return 0;
 }
