@@ -8,40 +8,46 @@
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <string.h>
-#include "ctl/names.h"
+#include "ctl/field.h"
+#include "ctl/output.h"
 #include "ctl/table.h"
 #include "ctl/text.h"
 #include "ctl/view.h"
 #include "util/log.h"
 
-static int list_add_row(Table *table, const char *name, const View *view) {
-        char workers[80], busy[24], idle[24], max[24], queue[24], requests[24], since[48], memory[24];
-        struct json_object *w = view_object(view->status, "workers");
-        int64_t begin = view_int(view->status, "since_usec", -1), bytes = view_memory(view);
+static int list_add_row(Table *table, const View *view) {
+        char workers[80], busy[24], idle[24], max[24], queue[24], rate[32], since[48], memory[24];
+        struct json_object *w = field_object(view->status, "workers");
+        int64_t begin = field_int(view->status, "since_usec", -1), bytes = view_memory(view);
         uint64_t now = clock_wall_usec();
+        int r;
 
         (void)snprintf(workers,
                        sizeof(workers),
                        "%s/%s/%s",
-                       view_number(busy, sizeof(busy), view_int(w, "busy", -1)),
-                       view_number(idle, sizeof(idle), view_int(w, "idle", -1)),
-                       view_number(max, sizeof(max), view_int(w, "max", -1)));
+                       field_number(busy, sizeof(busy), field_int(w, "busy", -1)),
+                       field_number(idle, sizeof(idle), field_int(w, "idle", -1)),
+                       field_number(max, sizeof(max), field_int(w, "max", -1)));
+        (void)snprintf(rate, sizeof(rate), "%.1f/s", MIN2(field_double(view->status, "rate"), 1e9));
 
-        return table_add(
-                table,
-                (const char *const[]){
-                        name,
-                        view_state_string(view),
-                        view_string(view->status, "php") ?: view->php,
-                        w ? workers : NULL,
-                        view_number(queue, sizeof(queue), view_int(view->status, "queue", -1)),
-                        view_number(requests, sizeof(requests), view_int(view->status, "requests", -1)),
-                        begin >= 0 && (uint64_t)begin <= now
-                                ? text_age(since, sizeof(since), now - (uint64_t)begin)
-                                : NULL,
-                        bytes >= 0 ? text_bytes(memory, sizeof(memory), (uint64_t)bytes) : NULL,
-                        view->root ?: view_string(view->status, "root"),
-                });
+        r = table_add(table,
+                      (const char *const[]){
+                              view->name,
+                              view_state_string(view),
+                              view->site,
+                              field_string(view->status, "php") ?: view->php,
+                              w ? workers : NULL,
+                              field_number(queue, sizeof(queue), field_int(view->status, "queue", -1)),
+                              view->status ? rate : NULL,
+                              bytes >= 0 ? text_bytes(memory, sizeof(memory), (uint64_t)bytes) : NULL,
+                              begin >= 0 && (uint64_t)begin <= now
+                                      ? text_age(since, sizeof(since), now - (uint64_t)begin)
+                                      : NULL,
+                              view->root ?: field_string(view->status, "root"),
+                      });
+        if (r == 0)
+                table_set_style(table, 1, view_style(view));
+        return r;
 }
 
 /* The table has no room for the reason. */
@@ -51,100 +57,55 @@ static void list_complain(const char *name, const char *error) {
         log_warning("'%s' is unreachable: %s", name, clean ?: "");
 }
 
-static int list_table(const Ctl *ctl, const Names *names) {
+static int list_table(const Ctl *ctl, const Views *views) {
         static const char *const headers[] = {
-                "NAME", "STATE", "PHP", "WORKERS", "QUEUE", "REQUESTS", "SINCE", "MEMORY", "ROOT",
+                "NAME", "STATE", "SITE", "PHP", "WORKERS", "QUEUE", "RATE", "MEMORY", "SINCE", "ROOT",
         };
         _cleanup_(table_freep) Table *table = NULL;
         int r;
 
-        r = table_new(&table, headers, "lllrrrrrl", ELEMENTSOF(headers));
-        for (size_t i = 0; r == 0 && i < names->n_items; i++) {
-                _cleanup_(view_done) View view = {};
-
-                if (names->items[i].error)
-                        continue;
-                r = view_load(&view, ctl, names->items[i].name);
-                if (r == 0)
-                        r = list_add_row(table, names->items[i].name, &view);
-                if (r == 0 && view.error && ctl->legend)
-                        list_complain(names->items[i].name, view.error);
-        }
+        r = table_new(&table, headers, "llllrrrrrl", ELEMENTSOF(headers));
+        for (size_t i = 0; r == 0 && i < views->n_views; i++)
+                r = list_add_row(table, &views->views[i]);
         if (r < 0)
                 return log_error_errno(r, "Failed to list the pools: %m");
 
-        table_print(table, stdout, ctl->legend, ctl_terminal_width());
+        table_print(table, stdout, !ctl->no_legend, output_width());
+        for (size_t i = 0; !ctl->no_legend && i < views->n_views; i++)
+                if (views->views[i].error)
+                        list_complain(views->views[i].name, views->views[i].error);
         return 0;
 }
 
-/* Consumes @value. */
-static int list_json_add(struct json_object *object, const char *key, struct json_object *value) {
-        if (!value)
-                return -ENOMEM;
-        if (json_object_object_add(object, key, value) < 0) {
-                json_object_put(value);
-                return -ENOMEM;
-        }
-        return 0;
-}
-
-static int list_json_pool(struct json_object *array, const char *name, const View *view) {
-        struct json_object *pool = json_object_new_object();
-        int r;
-
-        if (!pool)
-                return -ENOMEM;
-        if (json_object_array_add(array, pool) < 0) {
-                json_object_put(pool);
-                return -ENOMEM;
-        }
-
-        r = list_json_add(pool, "name", json_object_new_string(name));
-        if (r == 0)
-                r = list_json_add(pool, "state", json_object_new_string(view_state_string(view)));
-        if (r == 0 && view->root)
-                r = list_json_add(pool, "root", json_object_new_string(view->root));
-        if (r == 0 && view->error)
-                r = list_json_add(pool, "error", json_object_new_string(view->error));
-        if (r == 0 && view->status)
-                r = list_json_add(pool, "status", json_object_get(view->status));
-        return r;
-}
-
-static int list_json(const Ctl *ctl, const Names *names) {
+static int list_json(const Views *views) {
         struct json_object *array = json_object_new_array();
         int r = array ? 0 : -ENOMEM;
 
-        for (size_t i = 0; r == 0 && i < names->n_items; i++) {
-                _cleanup_(view_done) View view = {};
+        for (size_t i = 0; r == 0 && i < views->n_views; i++) {
+                struct json_object *pool = view_to_json(&views->views[i]);
 
-                if (names->items[i].error)
-                        continue;
-                r = view_load(&view, ctl, names->items[i].name);
-                if (r == 0)
-                        r = list_json_pool(array, names->items[i].name, &view);
+                if (!pool || json_object_array_add(array, pool) < 0) {
+                        json_object_put(pool);
+                        r = -ENOMEM;
+                }
         }
         if (r == 0)
-                r = text_write_json(stdout,
-                                    json_object_to_json_string_ext(array,
-                                                                   JSON_C_TO_STRING_PRETTY |
-                                                                           JSON_C_TO_STRING_SPACED |
-                                                                           JSON_C_TO_STRING_NOSLASHESCAPE));
+                r = text_print_json(stdout, array);
         json_object_put(array);
 
         return r < 0 ? log_error_errno(r, "Failed to list the pools: %m") : 0;
 }
 
 int verb_list(const Ctl *ctl, int argc, char **argv) {
-        _cleanup_(names_done) Names names = {};
+        _cleanup_(views_done) Views views = {};
         int r;
 
-        r = names_load(&names, ctl->config_dir);
+        r = views_load(&views, ctl);
         if (r < 0) {
                 log_error_errno(r, "Failed to read '%s/conf.d': %m", ctl->config_dir);
                 return EXIT_FAILURE;
         }
 
-        r = ctl->json ? list_json(ctl, &names) : list_table(ctl, &names);
+        r = ctl->json ? list_json(&views) : list_table(ctl, &views);
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

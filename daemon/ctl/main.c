@@ -1,79 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * php-poolctl: the table of verbs, the options, the help
+ * php-poolctl: the command line
  *
- * Each verb is a file of its own. Options may stand before and behind the verb.
+ * Options may stand before and behind the verb (verbs.c). What belongs to no
+ * verb ends with one sentence and 64.
  */
-#include <getopt.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 #include "config.h"
 #include "ctl/ctl.h"
+#include "ctl/output.h"
 #include "ctl/text.h"
+#include "ctl/verbs.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/parse.h"
 
-typedef struct Verb Verb;
-
-struct Verb {
-        const char *name;
-        const char *arguments;
-        const char *help;
-        int min, max; /* number of arguments */
-        bool has_json;
-        int (*run)(const Ctl *ctl, int argc, char **argv);
-};
-
-static const Verb verbs[] = {
-        { "list", "", "a line for each configured pool", 0, 0, true, verb_list },
-        { "status", "[NAME]", "one pool, or all, in detail", 0, 1, true, verb_status },
-        { "check", "[NAME]", "look for mistakes in the configuration", 0, 1, false, verb_check },
-        { "reload", "NAME", "reload a pool; says why if it cannot", 1, 1, false, verb_reload },
-        { "wait-reload",
-          "[NAME]",
-          "wait until a running reload is over (for ExecReload=)",
-          0,
-          1,
-          false,
-          verb_wait_reload },
-};
-
-static void main_help(FILE *f) {
-        (void)fprintf(
-                f,
-                "php-poolctl [OPTIONS...] COMMAND ...\n\nLook at PHP pools, and control them.\n\nCommands:\n");
-        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
-                char text[64];
-
-                (void)snprintf(text, sizeof(text), "%s %s", verbs[i].name, verbs[i].arguments);
-                (void)fprintf(f, "  %-20s %s\n", text, verbs[i].help);
-        }
-        (void)fprintf(f,
-                      "\nOptions:\n"
-                      "      --json           print JSON (list, status)\n"
-                      "      --no-legend      print tables without their header\n"
-                      "      --config-dir DIR (%s)\n"
-                      "      --run-dir DIR    where NAME/control stands (/run/php-pool.d)\n"
-                      "      --worker-dir DIR where php-pool-worker-VERSION stands\n"
-                      "                       (%s)\n"
-                      "      --help           show this\n"
-                      "      --version        show the version\n",
-                      PKGSYSCONFDIR,
-                      PKGLIBEXECDIR);
-}
+#define MAIN_RUN_DIR "/run/php-pool.d"
 
 static int main_hint(void) {
         (void)fprintf(stderr, "`php-poolctl --help` shows what there is.\n");
         return EX_USAGE;
 }
 
-static int main_usage(const char *problem, const char *what) {
+static int main_usage(const char *problem, const char *what, const char *where) {
         _cleanup_(freep) char *clean = text_clean(what, 64);
 
-        (void)fprintf(stderr, "php-poolctl: %s%s\n", problem, clean ?: "");
+        (void)fprintf(stderr, "php-poolctl: %s%s%s\n", problem, clean ?: "", where);
         return main_hint();
 }
 
@@ -99,102 +55,74 @@ void ctl_print_config_error(FILE *f, const ConfigError *error) {
                 (void)fprintf(f, "%s: %s\n", file ?: "", message ?: "");
 }
 
-size_t ctl_terminal_width(void) {
-        struct winsize size;
+int ctl_load_pool(const Ctl *ctl, const char *name, PoolConfig **ret) {
+        ConfigError error = {};
 
-        if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+        if (!ctl_check_name(name))
+                return EX_USAGE;
+        if (pool_config_load(ret, ctl->config_dir, name, &error) >= 0)
                 return 0;
 
-        return size.ws_col;
+        ctl_print_config_error(stderr, &error);
+        return EX_CONFIG;
 }
 
-static int main_run_verb(const Ctl *ctl, int argc, char **argv) {
-        const Verb *verb = NULL;
+static int main_run_verb(Ctl *ctl, unsigned int given, int argc, char **argv) {
+        const Verb *verb;
 
         if (argc == 0)
-                return main_usage("no command given", "");
-
-        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-                if (strcmp(verbs[i].name, argv[0]) == 0)
-                        verb = &verbs[i];
+                return main_usage("no command given", "", "");
+        verb = verb_find(argv[0]);
         if (!verb)
-                return main_usage("unknown command: ", argv[0]);
+                return main_usage("unknown command: ", argv[0], "");
 
         argc--;
         argv++;
-        if (argc > verb->max)
-                return main_usage("too many arguments for ", verb->name);
+        if (verb->max >= 0 && argc > verb->max)
+                return main_usage("too many arguments for ", verb->name, "");
         if (argc < verb->min)
-                return main_usage("too few arguments for ", verb->name);
-        if (ctl->json && !verb->has_json)
-                return main_usage("there is no --json for ", verb->name);
+                return main_usage("too few arguments for ", verb->name, "");
+        if (given & ~verb->options) {
+                char where[64];
 
+                (void)snprintf(where, sizeof(where), " for %s", verb->name);
+                return main_usage("there is no --", verbs_option_name(given & ~verb->options), where);
+        }
+
+        if (verb->pages && !ctl->no_pager && !ctl->json)
+                output_open_pager();
         return verb->run(ctl, argc, argv);
 }
 
 int main(int argc, char **argv) {
-        enum {
-                OPTION_JSON = 256,
-                OPTION_NO_LEGEND,
-                OPTION_CONFIG,
-                OPTION_RUN,
-                OPTION_WORKER,
-                OPTION_HELP,
-                OPTION_VERSION
-        };
-        static const struct option options[] = {
-                { "json", no_argument, NULL, OPTION_JSON },
-                { "no-legend", no_argument, NULL, OPTION_NO_LEGEND },
-                { "config-dir", required_argument, NULL, OPTION_CONFIG },
-                { "run-dir", required_argument, NULL, OPTION_RUN },
-                { "worker-dir", required_argument, NULL, OPTION_WORKER },
-                { "help", no_argument, NULL, OPTION_HELP },
-                { "version", no_argument, NULL, OPTION_VERSION },
-                {},
-        };
         Ctl ctl = {
                 .config_dir = PKGSYSCONFDIR,
-                .run_dir = "/run/php-pool.d",
+                .run_dir = MAIN_RUN_DIR,
                 .worker_dir = PKGLIBEXECDIR,
-                .legend = true,
+                .front_dir = "/etc",
+                .status_usec = CTL_STATUS_USEC,
+                .seconds = 10,
+                .hz = 99,
         };
-        int c, result;
+        unsigned int given = 0;
+        int result, r;
 
         log_open("php-poolctl");
+        output_init();
         if (argc > 0)
                 argv[0] = program_invocation_short_name;
 
-        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-                switch (c) {
-                case OPTION_JSON:
-                        ctl.json = true;
-                        break;
-                case OPTION_NO_LEGEND:
-                        ctl.legend = false;
-                        break;
-                case OPTION_CONFIG:
-                        ctl.config_dir = optarg;
-                        break;
-                case OPTION_RUN:
-                        ctl.run_dir = optarg;
-                        break;
-                case OPTION_WORKER:
-                        ctl.worker_dir = optarg;
-                        break;
-                case OPTION_HELP:
-                        main_help(stdout);
-                        return EXIT_SUCCESS;
-                case OPTION_VERSION:
-                        printf("php-poolctl %s\n", PACKAGE_VERSION);
-                        return EXIT_SUCCESS;
-                default:
-                        return main_hint(); /* getopt_long(3) has said what */
-                }
-        }
+        r = verbs_parse_options(&ctl, argc, argv, &given);
+        if (r == EX_USAGE)
+                return main_hint();
+        if (r == VERBS_E_DONE)
+                return EXIT_SUCCESS;
+        ctl.systemd = sd_booted() > 0 && strcmp(ctl.run_dir, MAIN_RUN_DIR) == 0;
 
-        result = main_run_verb(&ctl, argc - optind, argv + optind);
-        if (fflush(stdout) != 0 && result == EXIT_SUCCESS) {
-                log_error_errno(-errno, "Failed to write: %m");
+        result = main_run_verb(&ctl, given, argc - optind, argv + optind);
+        r = output_close();
+        if (r < 0 && result == EXIT_SUCCESS) {
+                log_error_errno(r, "Failed to write: %m");
                 return EXIT_FAILURE;
         }
         return result;

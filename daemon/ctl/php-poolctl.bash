@@ -3,22 +3,33 @@
 
 _php_poolctl() {
         local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-        local options='--json --no-legend --config-dir --run-dir --worker-dir --help --version'
-        local config_dir=/etc/php-pool verb='' i file
+        local verbs='list status top requests kill-request profile logs check doctor reload wait-reload exec new import metrics web'
+        local options='--json --follow --lines --seconds --hz --folded --output --root --host --print --force --port
+                --unit-dir --front-dir --no-legend --no-pager --config-dir --run-dir --worker-dir --help --version'
+        local config_dir=/etc/php-pool verb='' i file n=0
 
         for ((i = 1; i < COMP_CWORD; i++)); do
                 case ${COMP_WORDS[i]} in
                 --config-dir) config_dir=${COMP_WORDS[++i]} ;;
-                --run-dir | --worker-dir) ((++i)) ;;
+                --run-dir | --worker-dir | --unit-dir | --front-dir | --root | --output | -o | --lines | -n | --seconds | --hz | --port | --host) ((++i)) ;;
+                --) break ;;
                 -*) ;;
-                *) verb=${verb:-${COMP_WORDS[i]}} ;;
+                *)
+                        if [[ $verb ]]; then ((++n)); else verb=${COMP_WORDS[i]}; fi ;;
                 esac
         done
 
         COMPREPLY=()
         case $prev in
-        --config-dir | --run-dir | --worker-dir)
+        --config-dir | --run-dir | --worker-dir | --unit-dir | --front-dir | --root)
                 mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+                return
+                ;;
+        --output | -o)
+                mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+                return
+                ;;
+        --lines | -n | --seconds | --hz | --port | --host)
                 return
                 ;;
         esac
@@ -26,8 +37,13 @@ _php_poolctl() {
         if [[ $cur == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
         elif [[ -z $verb ]]; then
-                mapfile -t COMPREPLY < <(compgen -W 'list status check reload wait-reload' -- "$cur")
-        elif [[ $verb != list ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")
+        elif [[ $verb == import ]]; then
+                mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        elif ((n == 0)); then
+                case $verb in
+                list | top | new | metrics | web) return ;;
+                esac
                 for file in "$config_dir"/conf.d/"$cur"*.conf; do
                         [[ -e $file ]] || continue
                         file=${file##*/}

@@ -17,22 +17,36 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "ctl/reach.h"
 #include "util/cleanup.h"
 
-static int reach_component(const char *component, bool last) {
-        mode_t wanted = last ? S_IROTH | S_IXOTH : S_IXOTH;
+/* What the last component has to grant; all before it have to be searched alone. */
+static int reach_component(const char *component, bool last, ReachKind kind, ReachAs as) {
+        int wanted = !last                    ? X_OK
+                     : kind == REACH_FILE     ? R_OK
+                     : kind == REACH_WRITABLE ? W_OK | X_OK
+                                              : R_OK | X_OK;
+        bool directory = !last || kind != REACH_FILE;
         struct stat st;
 
         if (stat(component, &st) < 0)
                 return errno == ENOENT ? REACH_E_MISSING : errno == ENOTDIR ? REACH_E_NOT_DIRECTORY : -errno;
-        if (!S_ISDIR(st.st_mode))
+        if (directory && !S_ISDIR(st.st_mode))
                 return REACH_E_NOT_DIRECTORY;
+        if (!directory && !S_ISREG(st.st_mode))
+                return REACH_E_NOT_FILE;
 
-        return (st.st_mode & wanted) == wanted ? 0 : REACH_E_CLOSED;
+        if (as == REACH_AS_ME) {
+                if (access(component, wanted) == 0)
+                        return 0;
+                return errno == EACCES || errno == EROFS ? REACH_E_CLOSED : -errno;
+        }
+        /* R_OK, W_OK and X_OK are the bits of "others" (chmod(2)) */
+        return ((int)st.st_mode & wanted) == wanted ? 0 : REACH_E_CLOSED;
 }
 
-static int reach_walk(const char *path, char *ret_component, size_t size) {
+static int reach_walk(const char *path, ReachKind kind, ReachAs as, char *ret_component, size_t size) {
         _cleanup_(freep) char *copy = strdup(path);
         size_t length = strlen(path);
         int r;
@@ -45,7 +59,7 @@ static int reach_walk(const char *path, char *ret_component, size_t size) {
                         continue;
 
                 copy[i] = '\0';
-                r = reach_component(copy, i == length);
+                r = reach_component(copy, i == length, kind, as);
                 if (r != 0) {
                         if (r > 0)
                                 (void)snprintf(ret_component, size, "%s", copy);
@@ -58,7 +72,7 @@ static int reach_walk(const char *path, char *ret_component, size_t size) {
 }
 
 /* ProtectHome=yes and PrivateTmp=yes of the unit (systemd.exec(5)). */
-static const char *reach_find_hidden(const char *path) {
+const char *reach_find_hidden(const char *path) {
         static const char *const hidden[] = { "/home", "/root", "/run/user", "/tmp", "/var/tmp" };
 
         for (size_t i = 0; i < ELEMENTSOF(hidden); i++) {
@@ -71,20 +85,19 @@ static const char *reach_find_hidden(const char *path) {
         return NULL;
 }
 
-int reach_directory(const char *path, char *ret_component, size_t size) {
+int reach(const char *path, ReachKind kind, ReachAs as, char *ret_component, size_t size) {
         _cleanup_(freep) char *real = NULL;
         const char *hidden;
         int r;
 
-        r = reach_walk(path, ret_component, size);
+        r = reach_walk(path, kind, as, ret_component, size);
         if (r != 0)
                 return r;
-
         real = realpath(path, NULL);
         if (!real)
                 return -errno;
-        r = reach_walk(real, ret_component, size);
-        if (r != 0)
+        r = reach_walk(real, kind, as, ret_component, size);
+        if (r != 0 || as == REACH_AS_ME)
                 return r;
 
         hidden = reach_find_hidden(real);
@@ -92,6 +105,5 @@ int reach_directory(const char *path, char *ret_component, size_t size) {
                 (void)snprintf(ret_component, size, "%s", hidden);
                 return REACH_E_HIDDEN;
         }
-
         return 0;
 }

@@ -10,9 +10,9 @@
 #include <json-c/json.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 #include "config/pool.h"
+#include "ctl/field.h"
 #include "ctl/text.h"
 #include "ctl/view.h"
 #include "util/fd.h"
@@ -57,7 +57,6 @@ static void reload_copy_to_stderr(int fd) {
 /* What the reply of Reload or WaitReload says; 0, or 1 with the reason printed. */
 static int reload_report(const char *name, int error, const VarlinkReply *reply) {
         _cleanup_(freep) char *message = NULL;
-        struct json_object *ok = NULL;
 
         if (error < 0) {
                 log_error("The reload of '%s' failed: %s",
@@ -65,20 +64,19 @@ static int reload_report(const char *name, int error, const VarlinkReply *reply)
                           view_strerror(error) ?: "it is not running");
                 return EXIT_FAILURE;
         }
-        if (reply->error && strcmp(reply->error, "io.phppool.Pool.PermissionDenied") == 0) {
+        if (reply->error && strcmp(reply->error, CTL_INTERFACE ".PermissionDenied") == 0) {
                 log_error("Only root may reload '%s'.", name);
                 return EXIT_FAILURE;
         }
-        if (reply->error && strcmp(reply->error, "io.phppool.Pool.ReloadInProgress") == 0) {
+        if (reply->error && strcmp(reply->error, CTL_INTERFACE ".ReloadInProgress") == 0) {
                 log_error("A reload of '%s' is running already; `php-poolctl wait-reload %s` waits for it.",
                           name,
                           name);
                 return EXIT_FAILURE;
         }
 
-        message = text_clean(reply->error ?: view_string(reply->parameters, "message") ?: "", 1024);
-        if (!reply->error && json_object_object_get_ex(reply->parameters, "ok", &ok) &&
-            json_object_get_boolean(ok)) {
+        message = text_clean(reply->error ?: field_string(reply->parameters, "message") ?: "", 1024);
+        if (!reply->error && field_bool(reply->parameters, "ok") == 1) {
                 if (message && *message)
                         printf("%s\n", message);
                 return EXIT_SUCCESS;
@@ -104,13 +102,9 @@ static int reload_by_systemd(const Ctl *ctl, const char *name) {
         }
 
         /* the pool knows why, if it came so far; a success it tells of is an earlier one */
-        r = view_call(ctl, name, "io.phppool.Pool.WaitReload", CTL_STATUS_USEC, &reply);
-        if (r == 0 && !reply.error) {
-                struct json_object *ok = NULL;
-
-                if (json_object_object_get_ex(reply.parameters, "ok", &ok) && !json_object_get_boolean(ok))
-                        return reload_report(name, 0, &reply);
-        }
+        r = view_call(ctl, name, CTL_INTERFACE ".WaitReload", NULL, CTL_STATUS_USEC, &reply);
+        if (r == 0 && !reply.error && field_bool(reply.parameters, "ok") == 0)
+                return reload_report(name, 0, &reply);
 
         reload_copy_to_stderr(words);
         log_error("systemd did not reload '%s': `journalctl -u php-pool@%s.service` says more.", name, name);
@@ -121,7 +115,7 @@ static int reload_by_socket(const Ctl *ctl, const char *name) {
         _cleanup_(varlink_reply_done) VarlinkReply reply = {};
         int r;
 
-        r = view_call(ctl, name, "io.phppool.Pool.Reload", USEC_INFINITY, &reply);
+        r = view_call(ctl, name, CTL_INTERFACE ".Reload", NULL, CTL_RELOAD_USEC, &reply);
         return reload_report(name, r, &reply);
 }
 
@@ -141,11 +135,13 @@ int verb_reload(const Ctl *ctl, int argc, char **argv) {
                 return EX_CONFIG;
         }
 
-        r = view_call(ctl, name, "org.varlink.service.GetInfo", CTL_STATUS_USEC, &reply);
+        r = view_call(ctl, name, "org.varlink.service.GetInfo", NULL, CTL_STATUS_USEC, &reply);
         if (r < 0 && !view_strerror(r)) {
                 printf("'%s' is not running: it will read its configuration when it is started.\n", name);
                 return EXIT_SUCCESS;
         }
 
-        return sd_booted() > 0 ? reload_by_systemd(ctl, name) : reload_by_socket(ctl, name);
+        if (ctl->systemd)
+                return reload_by_systemd(ctl, name);
+        return r < 0 ? reload_report(name, r, NULL) : reload_by_socket(ctl, name);
 }

@@ -15,7 +15,8 @@ struct Table {
         const char *const *headers;
         const char *align;
         size_t n_columns;
-        char **cells; /* n_rows * n_columns, owned */
+        char **cells;        /* n_rows * n_columns, owned */
+        OutputStyle *styles; /* as many, owned */
         size_t n_rows;
         size_t n_allocated; /* rows */
 };
@@ -41,8 +42,27 @@ Table *table_free(Table *table) {
         for (size_t i = 0; i < table->n_rows * table->n_columns; i++)
                 free(table->cells[i]);
         free(table->cells);
+        free(table->styles);
         free(table);
         return NULL;
+}
+
+static int table_grow(Table *table) {
+        size_t n = table->n_allocated ? table->n_allocated * 2 : 16;
+        OutputStyle *styles;
+        char **cells;
+
+        cells = reallocarray(table->cells, n * table->n_columns, sizeof(*cells));
+        if (!cells)
+                return -ENOMEM;
+        table->cells = cells;
+        styles = reallocarray(table->styles, n * table->n_columns, sizeof(*styles));
+        if (!styles)
+                return -ENOMEM;
+        table->styles = styles;
+
+        table->n_allocated = n;
+        return 0;
 }
 
 int table_add(Table *table, const char *const *cells) {
@@ -51,16 +71,16 @@ int table_add(Table *table, const char *const *cells) {
         if (table->n_rows >= TABLE_ROWS_MAX)
                 return -ENOBUFS;
         if (table->n_rows == table->n_allocated) {
-                size_t n = table->n_allocated ? table->n_allocated * 2 : 16;
-                char **p = reallocarray(table->cells, n * table->n_columns, sizeof(*p));
+                int r = table_grow(table);
 
-                if (!p)
-                        return -ENOMEM;
-                table->cells = p;
-                table->n_allocated = n;
+                if (r < 0)
+                        return r;
         }
 
         row = table->cells + table->n_rows * table->n_columns;
+        memset(table->styles + table->n_rows * table->n_columns,
+               0,
+               table->n_columns * sizeof(*table->styles));
         for (size_t i = 0; i < table->n_columns; i++) {
                 row[i] = text_clean(cells[i] && *cells[i] ? cells[i] : "-",
                                     i + 1 == table->n_columns ? TABLE_LAST_MAX : TABLE_CELL_MAX);
@@ -75,6 +95,12 @@ int table_add(Table *table, const char *const *cells) {
         return 0;
 }
 
+void table_set_style(Table *table, size_t column, OutputStyle style) {
+        assert(table->n_rows > 0 && column < table->n_columns);
+
+        table->styles[(table->n_rows - 1) * table->n_columns + column] = style;
+}
+
 static void table_measure(const Table *table, bool legend, size_t *widths) {
         for (size_t c = 0; c < table->n_columns; c++) {
                 widths[c] = legend ? text_columns(table->headers[c]) : 0;
@@ -83,26 +109,35 @@ static void table_measure(const Table *table, bool legend, size_t *widths) {
         }
 }
 
-static void
-table_print_row(const Table *table, FILE *f, const char *const *cells, const size_t *widths, size_t width) {
+static void table_print_cell(FILE *f, const char *text, OutputStyle style) {
+        if (style == OUTPUT_PLAIN)
+                (void)fputs(text, f);
+        else
+                (void)fprintf(f, "%s%s%s", output_style(style), text, output_style(OUTPUT_PLAIN));
+}
+
+/* @styles NULL: the header. */
+static void table_print_row(const Table *table,
+                            FILE *f,
+                            const char *const *cells,
+                            const OutputStyle *styles,
+                            const size_t *widths,
+                            size_t width) {
         size_t at = 0;
 
         for (size_t c = 0; c < table->n_columns; c++) {
                 size_t columns = text_columns(cells[c]), pad = widths[c] - columns;
                 bool last = c + 1 == table->n_columns, right = table->align[c] == 'r';
+                OutputStyle style = styles ? styles[c] : OUTPUT_BOLD;
 
                 if (last && !right && width > at && columns > width - at) {
                         _cleanup_(freep) char *cut = text_clean(cells[c], width - at);
 
-                        (void)fputs(cut ?: "", f);
+                        table_print_cell(f, cut ?: "", style);
                 } else {
-                        (void)fprintf(f,
-                                      "%*s%s%*s",
-                                      right ? (int)pad : 0,
-                                      "",
-                                      cells[c],
-                                      last || right ? 0 : (int)pad,
-                                      "");
+                        (void)fprintf(f, "%*s", right ? (int)pad : 0, "");
+                        table_print_cell(f, cells[c], style);
+                        (void)fprintf(f, "%*s", last || right ? 0 : (int)pad, "");
                 }
                 if (!last)
                         (void)fputs("  ", f);
@@ -116,11 +151,12 @@ void table_print(const Table *table, FILE *f, bool legend, size_t width) {
 
         table_measure(table, legend, widths);
         if (legend)
-                table_print_row(table, f, table->headers, widths, width);
+                table_print_row(table, f, table->headers, NULL, widths, width);
         for (size_t r = 0; r < table->n_rows; r++)
                 table_print_row(table,
                                 f,
                                 (const char *const *)table->cells + r * table->n_columns,
+                                table->styles + r * table->n_columns,
                                 widths,
                                 width);
 }

@@ -9,42 +9,23 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <json-c/json.h>
+#include <locale.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <wchar.h>
 #include "ctl/text.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/utf8.h"
 
-/*
- * One character of UTF-8 (RFC 3629: shortest form, no surrogates, at most
- * U+10FFFF). Its size, or 0 if the first byte begins none.
- */
+#define TEXT_MARKS_MAX 2U /* on one character: no language needs a tower of them */
+
+/* The character at the begin of a text that ends with a NUL; 0: none begins there. */
 static size_t text_decode(const char *text, uint32_t *ret) {
-        const uint8_t *p = (const uint8_t *)text;
-        static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-        uint32_t c;
-        size_t n;
-
-        if (p[0] < 0x80) {
-                *ret = p[0];
-                return 1;
-        }
-
-        n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-        if (p[0] < 0xc2 || p[0] > 0xf4)
-                return 0;
-        c = p[0] & (0xffU >> (n + 1));
-        for (size_t i = 1; i < n; i++) {
-                if ((p[i] & 0xc0) != 0x80) /* a NUL is none either */
-                        return 0;
-                c = c << 6 | (p[i] & 0x3fU);
-        }
-        if (c < least[n] || (c >= 0xd800 && c <= 0xdfff) || c > 0x10ffff)
-                return 0;
-
-        *ret = c;
-        return n;
+        return utf8_decode(text, strnlen(text, 4), ret);
 }
 
 /* Controls, and what Unicode calls format characters, separators of lines, and non-characters. */
@@ -65,27 +46,66 @@ static bool text_is_visible(uint32_t c) {
         return true;
 }
 
-static char *text_cut(char *text, size_t columns_max) {
-        size_t keep = columns_max > 3 ? columns_max - 3 : 0, n = 0;
-        char *p = text;
+/*
+ * Columns of a terminal: 2 for the characters of East Asia, 0 for marks that
+ * stand on the one before. The C library knows them all, but in a locale of
+ * UTF-8 only, and ours may be another; in glibc a wchar_t is the code point.
+ */
+static size_t text_width(uint32_t c) {
+        static locale_t locale;
+        locale_t old;
+        int width;
 
-        if (text_columns(text) <= columns_max)
+        if (c < 0x300)
+                return 1;
+        if (!locale)
+                locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+        if (!locale)
+                return 1;
+
+        old = uselocale(locale);
+        width = wcwidth((wchar_t)c);
+        (void)uselocale(old);
+        return width >= 0 ? (size_t)width : 1;
+}
+
+/* What is clean has no ESC but those of our own styles, which end with an m and take no column. */
+size_t text_fit(const char *text, size_t columns_max) {
+        size_t at = 0, columns = 0;
+
+        while (text[at]) {
+                uint32_t c = 0;
+                size_t n = text_decode(text + at, &c);
+
+                if (c == '\033') {
+                        n = strcspn(text + at, "m");
+                        n += text[at + n] == 'm';
+                } else
+                        columns += n > 0 ? text_width(c) : 1;
+                if (columns > columns_max)
+                        break;
+                at += MAX2(n, (size_t)1);
+        }
+
+        return at;
+}
+
+static char *text_cut(char *text, size_t columns_max) {
+        size_t n;
+
+        if (text[text_fit(text, columns_max)] == '\0')
                 return text;
 
-        while (n < keep) {
-                p++;
-                while ((*p & 0xc0) == 0x80)
-                        p++;
-                n++;
-        }
-        /* what is cut off has more than three characters if @columns_max has room for the dots at all */
-        memcpy(p, "...", MIN2(columns_max, (size_t)3));
-        p[MIN2(columns_max, (size_t)3)] = '\0';
+        /* what is cut off has more than three bytes if @columns_max has room for the dots at all */
+        n = text_fit(text, columns_max > 3 ? columns_max - 3 : 0);
+        memcpy(text + n, "...", MIN2(columns_max, (size_t)3));
+        text[n + MIN2(columns_max, (size_t)3)] = '\0';
         return text;
 }
 
 char *text_clean(const char *text, size_t columns_max) {
-        char *clean = malloc(strlen(text) + 1), *out = clean;
+        size_t size = strlen(text), n_marks = 0;
+        char *clean = malloc(MAX2(size, (size_t)3) + 1), *out = clean;
 
         if (!clean)
                 return NULL;
@@ -94,7 +114,9 @@ char *text_clean(const char *text, size_t columns_max) {
                 uint32_t c = 0;
                 size_t n = text_decode(text, &c);
 
-                if (n == 0 || !text_is_visible(c)) {
+                n_marks = n > 0 && text_width(c) == 0 ? n_marks + 1 : 0;
+                if (n == 0 || !text_is_visible(c) || n_marks > TEXT_MARKS_MAX ||
+                    (n_marks > 0 && out == clean)) {
                         *out++ = '?';
                 } else {
                         memcpy(out, text, n);
@@ -108,19 +130,34 @@ char *text_clean(const char *text, size_t columns_max) {
 }
 
 size_t text_columns(const char *text) {
-        size_t n = 0;
+        size_t columns = 0;
 
-        for (; *text; text++)
-                n += (*text & 0xc0) != 0x80;
+        while (*text) {
+                uint32_t c = 0;
+                size_t n = text_decode(text, &c);
 
-        return n;
+                columns += n > 0 ? text_width(c) : 1;
+                text += MAX2(n, (size_t)1);
+        }
+
+        return columns;
+}
+
+void text_write_quoted(FILE *f, const char *text) {
+        (void)fputc('"', f);
+        for (; *text; text++) {
+                if (*text == '"' || *text == '\\')
+                        (void)fputc('\\', f);
+                (void)fputc(*text, f);
+        }
+        (void)fputc('"', f);
 }
 
 /* Bytes above ASCII stand inside strings only (RFC 8259), where \u is possible. */
 int text_write_json(FILE *f, const char *json) {
         while (*json) {
                 uint32_t c = 0;
-                size_t n = text_decode(json, &c);
+                size_t n = utf8_decode(json, strnlen(json, 4), &c);
 
                 if (n == 0)
                         c = 0xfffd;
@@ -138,6 +175,33 @@ int text_write_json(FILE *f, const char *json) {
         (void)fputc('\n', f);
 
         return ferror(f) ? -EIO : 0;
+}
+
+int text_print_json(FILE *f, struct json_object *object) {
+        return text_write_json(f,
+                               json_object_to_json_string_ext(object,
+                                                              JSON_C_TO_STRING_PRETTY |
+                                                                      JSON_C_TO_STRING_SPACED |
+                                                                      JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+const char *text_duration(char *buffer, size_t size, uint64_t usec) {
+        if (usec < 10 * USEC_PER_MSEC)
+                (void)snprintf(buffer, size, "%.1fms", (double)usec / USEC_PER_MSEC);
+        else if (usec < 10 * USEC_PER_SEC && usec >= USEC_PER_SEC)
+                (void)snprintf(buffer, size, "%.2fs", (double)usec / USEC_PER_SEC);
+        else
+                return text_age(buffer, size, usec);
+        return buffer;
+}
+
+const char *text_time(char *buffer, size_t size, uint64_t wall_usec) {
+        time_t t = (time_t)(wall_usec / USEC_PER_SEC);
+        struct tm tm;
+
+        if (!localtime_r(&t, &tm) || strftime(buffer, size, "%a %Y-%m-%d %H:%M:%S %Z", &tm) == 0)
+                (void)snprintf(buffer, size, "-");
+        return buffer;
 }
 
 const char *text_age(char *buffer, size_t size, uint64_t usec) {

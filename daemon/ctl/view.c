@@ -2,22 +2,28 @@
 /*
  * What can be seen of a pool
  *
- * The status is the word of whoever holds the socket, which a pool's PHP can
- * fake: each value is taken only if it has the type and range that we show, and
- * texts are made clean where they are printed (text.h, table.h).
+ * Its file says what it is to be, its control socket what it is, and where it
+ * has none systemd says why. Looking wakes nobody: the socket is opened by the
+ * manager itself. The status is the word of whoever holds it (field.h).
  */
-#include <inttypes.h>
 #include <json-c/json.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "config/pool.h"
+#include "ctl/ask.h"
+#include "ctl/field.h"
+#include "ctl/php.h"
+#include "ctl/text.h"
+#include "ctl/unit.h"
 #include "ctl/view.h"
 #include "ipc/varlink-client.h"
+#include "util/log.h"
 
 int view_call(const Ctl *ctl,
               const char *name,
               const char *method,
+              struct json_object *parameters,
               uint64_t timeout_usec,
               VarlinkReply *ret) {
         _cleanup_(freep) char *path = NULL;
@@ -27,7 +33,7 @@ int view_call(const Ctl *ctl,
                 return -ENOMEM;
         }
 
-        return varlink_client_call(path, timeout_usec, method, NULL, ret);
+        return varlink_client_call(path, timeout_usec, method, parameters, ret);
 }
 
 const char *view_strerror(int error) {
@@ -55,23 +61,25 @@ const char *view_strerror(int error) {
         }
 }
 
-static int view_load_config(View *view, const Ctl *ctl, const char *name) {
+static int view_load_config(View *view, const Ctl *ctl) {
         _cleanup_(pool_config_freep) PoolConfig *config = NULL;
         ConfigError error = {};
+        char **hosts;
 
         /* what is wrong with the file says `check` */
-        if (pool_config_load(&config, ctl->config_dir, name, &error) < 0)
+        if (pool_config_load(&config, ctl->config_dir, view->name, &error) < 0)
                 return 0;
 
-        view->root = strdup(config->root);
-        if (!view->root)
-                return -ENOMEM;
-        if (config->php_version) {
-                view->php = strdup(config->php_version);
-                if (!view->php)
-                        return -ENOMEM;
-        }
-        return 0;
+        hosts = config->site->hosts;
+        if (!hosts[0])
+                view->site = strdup("(default)");
+        else if (!hosts[1])
+                view->site = strdup(hosts[0]);
+        else if (asprintf(&view->site, "%s, ...", hosts[0]) < 0)
+                view->site = NULL;
+        view->root = TAKE_PTR(config->root);
+        view->php = TAKE_PTR(config->php_version);
+        return view->site ? 0 : -ENOMEM;
 }
 
 static int view_unreachable(View *view, const char *error) {
@@ -80,22 +88,19 @@ static int view_unreachable(View *view, const char *error) {
         return view->error ? 0 : -ENOMEM;
 }
 
-static int view_load_status(View *view, const Ctl *ctl, const char *name) {
-        _cleanup_(varlink_reply_done) VarlinkReply reply = {};
+static int view_take_status(View *view, const Ask *ask) {
         struct json_object *status;
-        int r;
 
-        r = view_call(ctl, name, "io.phppool.Pool.GetStatus", CTL_STATUS_USEC, &reply);
-        if (r < 0 && !view_strerror(r)) {
+        if (ask->result < 0 && !view_strerror(ask->result)) {
                 view->state = VIEW_SLEEPING;
                 return 0;
         }
-        if (r < 0)
-                return view_unreachable(view, view_strerror(r));
-        if (reply.error)
-                return view_unreachable(view, reply.error);
+        if (ask->result < 0)
+                return view_unreachable(view, view_strerror(ask->result));
+        if (ask->reply.error)
+                return view_unreachable(view, ask->reply.error);
 
-        status = view_object(reply.parameters, "status");
+        status = field_object(ask->reply.parameters, "status");
         if (!status)
                 return view_unreachable(view, view_strerror(-EBADMSG));
 
@@ -104,13 +109,99 @@ static int view_load_status(View *view, const Ctl *ctl, const char *name) {
         return 0;
 }
 
+static int view_ask(View *views, size_t n_views, const Ctl *ctl) {
+        Ask *asks = calloc(n_views, sizeof(*asks));
+        char **paths = calloc(n_views, sizeof(*paths));
+        int r = asks && paths ? 0 : -ENOMEM;
+
+        for (size_t i = 0; r == 0 && i < n_views; i++) {
+                if (asprintf(&paths[i], "%s/%s/control", ctl->run_dir, views[i].name) < 0) {
+                        paths[i] = NULL;
+                        r = -ENOMEM;
+                }
+                asks[i].path = paths[i];
+        }
+        if (r == 0)
+                r = ask_all(asks, n_views, CTL_INTERFACE ".GetStatus", ctl->status_usec);
+        for (size_t i = 0; asks && paths && i < n_views; i++) {
+                if (r == 0)
+                        r = view_take_status(&views[i], &asks[i]);
+                ask_done(&asks[i]);
+                free(paths[i]);
+        }
+
+        free(paths);
+        free(asks);
+        return r;
+}
+
+/* What systemd has to do before a pool without a manager answers again. */
+static const char *view_unit_word(const Units *units, const char *name) {
+        char id[UNIT_NAME_MAX];
+        int service = units_find(units, unit_name(id, sizeof(id), name, "service"));
+        int socket = units_find(units, unit_name(id, sizeof(id), name, "socket"));
+        const char *active = service >= 0 ? units_get(units, (size_t)service, "ActiveState") : "inactive";
+        const char *sub = service >= 0 ? units_get(units, (size_t)service, "SubState") : "dead";
+        const char *listening = socket >= 0 ? units_get(units, (size_t)socket, "ActiveState") : "inactive";
+
+        if (strcmp(sub, "auto-restart") == 0)
+                return "restarting"; /* it dies as soon as it starts */
+        if (strcmp(active, "activating") == 0)
+                return "starting";
+        if (strcmp(active, "failed") == 0 || strcmp(listening, "failed") == 0)
+                return "failed";
+        return strcmp(listening, "active") == 0 ? "sleeping" : "stopped";
+}
+
+static void view_look_at_units(View *views, size_t n_views) {
+        _cleanup_(units_done) Units units = {};
+
+        /* it only makes a word more exact */
+        if (units_load(&units, "php-pool@*", "Id,ActiveState,SubState") < 0)
+                return;
+
+        for (size_t i = 0; i < n_views; i++)
+                if (views[i].state == VIEW_SLEEPING)
+                        views[i].unit_word = view_unit_word(&units, views[i].name);
+}
+
+/* What a pool that does not say it will have, if its file names none. */
+static int view_fill_versions(View *views, size_t n_views, const Ctl *ctl) {
+        _cleanup_(freep) char *newest = NULL;
+        int r = php_find_newest(&newest, ctl);
+
+        for (size_t i = 0; r == 0 && newest && i < n_views; i++) {
+                if (views[i].status || views[i].php)
+                        continue;
+                views[i].php = strdup(newest);
+                r = views[i].php ? 0 : -ENOMEM;
+        }
+        return r;
+}
+
+static int view_load_all(View *views, size_t n_views, const Ctl *ctl) {
+        bool sleeping = false;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < n_views; i++)
+                r = view_load_config(&views[i], ctl);
+        if (r == 0 && n_views > 0)
+                r = view_ask(views, n_views, ctl);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < n_views; i++)
+                sleeping = sleeping || views[i].state == VIEW_SLEEPING;
+        if (sleeping && ctl->systemd)
+                view_look_at_units(views, n_views);
+        return sleeping ? view_fill_versions(views, n_views, ctl) : 0;
+}
+
 int view_load(View *ret, const Ctl *ctl, const char *name) {
-        View view = {};
+        View view = { .name = name };
         int r;
 
-        r = view_load_config(&view, ctl, name);
-        if (r == 0)
-                r = view_load_status(&view, ctl, name);
+        r = view_load_all(&view, 1, ctl);
         if (r < 0) {
                 view_done(&view);
                 return r;
@@ -120,20 +211,109 @@ int view_load(View *ret, const Ctl *ctl, const char *name) {
         return 0;
 }
 
+int views_load(Views *ret, const Ctl *ctl) {
+        _cleanup_(views_done) Views views = {};
+        int r;
+
+        r = names_load(&views.names, ctl->config_dir);
+        if (r < 0)
+                return r;
+        views.views = calloc(MAX2(views.names.n_items, (size_t)1), sizeof(*views.views));
+        if (!views.views)
+                return -ENOMEM;
+        for (size_t i = 0; i < views.names.n_items; i++)
+                if (!views.names.items[i].error)
+                        views.views[views.n_views++].name = views.names.items[i].name;
+        r = view_load_all(views.views, views.n_views, ctl);
+        if (r < 0)
+                return r;
+
+        *ret = views;
+        views = (Views){};
+        return 0;
+}
+
+int view_load_proxy(View *ret, const Ctl *ctl, const char *path) {
+        Ask ask = { .path = path };
+        View view = { .name = "(proxy)" };
+        int r;
+
+        r = ask_all(&ask, 1, "io.phppool.Proxy.GetStatus", ctl->status_usec);
+        if (r == 0)
+                r = view_take_status(&view, &ask);
+        ask_done(&ask);
+        if (r < 0) {
+                view_done(&view);
+                return r;
+        }
+
+        *ret = view;
+        return 0;
+}
+
+bool view_is_configured(const Ctl *ctl, const char *name) {
+        _cleanup_(freep) char *path = NULL;
+
+        if (asprintf(&path, "%s/conf.d/%s.conf", ctl->config_dir, name) < 0) {
+                path = NULL;
+                return true;
+        }
+        return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
+void view_complain_none(const Ctl *ctl, const char *name) {
+        log_error("There is no pool '%s': '%s/conf.d/%s.conf' does not exist.", name, ctl->config_dir, name);
+}
+
+void view_complain_call(const Ctl *ctl, const char *name, const char *what, int error) {
+        const char *text = view_strerror(error);
+
+        if (text || view_is_configured(ctl, name))
+                log_error("Failed to %s '%s': %s", what, name, text ?: "it is not running");
+        else
+                view_complain_none(ctl, name);
+}
+
+bool view_complain_unless_awake(const View *view, const Ctl *ctl) {
+        _cleanup_(freep) char *error = NULL;
+
+        if (view->state == VIEW_AWAKE)
+                return true;
+
+        if (view->state == VIEW_UNREACHABLE) {
+                error = text_clean(view->error, 200);
+                log_error("'%s' is unreachable: %s", view->name, error ?: "");
+        } else if (!view_is_configured(ctl, view->name)) {
+                view_complain_none(ctl, view->name);
+        } else {
+                log_error("'%s' is %s: it runs nothing.", view->name, view_state_string(view));
+        }
+        return false;
+}
+
+void views_done(Views *views) {
+        for (size_t i = 0; i < views->n_views; i++)
+                view_done(&views->views[i]);
+        free(views->views);
+        names_done(&views->names);
+        *views = (Views){};
+}
+
 void view_done(View *view) {
         json_object_put(view->status);
         free(view->error);
         free(view->php);
+        free(view->site);
         free(view->root);
         *view = (View){};
 }
 
 const char *view_state_string(const View *view) {
-        static const char *const known[] = { "running", "reloading", "stopping" };
-        const char *told = view_string(view->status, "state");
+        static const char *const known[] = { "starting", "running", "reloading", "stopping", "failing" };
+        const char *told = field_string(view->status, "state");
 
         if (view->state == VIEW_SLEEPING)
-                return "sleeping";
+                return view->unit_word ?: "sleeping";
         if (view->state == VIEW_UNREACHABLE)
                 return "unreachable";
         for (size_t i = 0; told && i < ELEMENTSOF(known); i++)
@@ -143,57 +323,56 @@ const char *view_state_string(const View *view) {
         return "unknown";
 }
 
-static struct json_object *view_member(struct json_object *object, const char *key, json_type type) {
-        struct json_object *value;
+OutputStyle view_style(const View *view) {
+        const char *state = view_state_string(view);
 
-        if (!object || !json_object_object_get_ex(object, key, &value) || !json_object_is_type(value, type))
+        if (view->state == VIEW_AWAKE)
+                return strcmp(state, "running") == 0 ? OUTPUT_GOOD : OUTPUT_WARN;
+        if (strcmp(state, "sleeping") == 0 || strcmp(state, "stopped") == 0)
+                return OUTPUT_DIM;
+        return strcmp(state, "starting") == 0 ? OUTPUT_WARN : OUTPUT_BAD;
+}
+
+/* Consumes @value. */
+static int view_json_add(struct json_object *object, const char *key, struct json_object *value) {
+        if (!value)
+                return -ENOMEM;
+        if (json_object_object_add(object, key, value) < 0) {
+                json_object_put(value);
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+struct json_object *view_to_json(const View *view) {
+        struct json_object *object = json_object_new_object();
+        int r;
+
+        if (!object)
                 return NULL;
 
-        return value;
-}
-
-const char *view_string(struct json_object *object, const char *key) {
-        struct json_object *value = view_member(object, key, json_type_string);
-
-        return value ? json_object_get_string(value) : NULL;
-}
-
-int64_t view_int(struct json_object *object, const char *key, int64_t fallback) {
-        struct json_object *value = view_member(object, key, json_type_int);
-        int64_t number = value ? json_object_get_int64(value) : -1;
-
-        return number >= 0 ? number : fallback;
-}
-
-double view_double(struct json_object *object, const char *key) {
-        struct json_object *value = view_member(object, key, json_type_double);
-        double number;
-
-        if (!value)
-                return (double)view_int(object, key, 0);
-
-        number = json_object_get_double(value);
-        return isfinite(number) && number >= 0 ? number : 0;
-}
-
-struct json_object *view_object(struct json_object *object, const char *key) {
-        return view_member(object, key, json_type_object);
-}
-
-struct json_object *view_array(struct json_object *object, const char *key) {
-        return view_member(object, key, json_type_array);
-}
-
-const char *view_number(char *buffer, size_t size, int64_t number) {
-        if (number < 0)
-                (void)snprintf(buffer, size, "-");
-        else
-                (void)snprintf(buffer, size, "%" PRIi64, number);
-        return buffer;
+        r = view_json_add(object, "name", json_object_new_string(view->name));
+        if (r == 0)
+                r = view_json_add(object, "state", json_object_new_string(view_state_string(view)));
+        if (r == 0 && view->root)
+                r = view_json_add(object, "root", json_object_new_string(view->root));
+        if (r == 0 && view->site)
+                r = view_json_add(object, "site", json_object_new_string(view->site));
+        if (r == 0 && view->php)
+                r = view_json_add(object, "php", json_object_new_string(view->php));
+        if (r == 0 && view->error)
+                r = view_json_add(object, "error", json_object_new_string(view->error));
+        if (r == 0 && view->status)
+                r = view_json_add(object, "status", json_object_get(view->status));
+        if (r < 0) {
+                json_object_put(object);
+                return NULL;
+        }
+        return object;
 }
 
 int64_t view_memory(const View *view) {
-        struct json_object *list = view_array(view->status, "list");
+        struct json_object *list = field_array(view->status, "list");
         uint64_t sum = 0;
 
         if (!list)
@@ -203,7 +382,7 @@ int64_t view_memory(const View *view) {
                 struct json_object *worker = json_object_array_get_idx(list, i);
 
                 if (json_object_is_type(worker, json_type_object))
-                        sum += (uint64_t)view_int(worker, "memory", 0);
+                        sum += (uint64_t)field_int(worker, "resident", field_int(worker, "memory", 0));
                 sum = MIN2(sum, (uint64_t)INT64_MAX);
         }
 

@@ -16,6 +16,7 @@
 #include <json-c/json.h>
 #include <string.h>
 #include <time.h>
+#include "ctl/field.h"
 #include "ctl/text.h"
 #include "ctl/view.h"
 #include "util/log.h"
@@ -33,7 +34,6 @@ static int wait_proxy(void) {
 int verb_wait_reload(const Ctl *ctl, int argc, char **argv) {
         _cleanup_(varlink_reply_done) VarlinkReply reply = {};
         _cleanup_(freep) char *message = NULL;
-        struct json_object *ok = NULL;
         int r;
 
         if (argc == 0)
@@ -41,18 +41,14 @@ int verb_wait_reload(const Ctl *ctl, int argc, char **argv) {
         if (!ctl_check_name(argv[0]))
                 return EX_USAGE;
 
-        /* no deadline: the manager has one for its reload, and systemd for this command */
-        r = view_call(ctl, argv[0], "io.phppool.Pool.WaitReload", USEC_INFINITY, &reply);
+        r = view_call(ctl, argv[0], CTL_INTERFACE ".WaitReload", NULL, CTL_RELOAD_USEC, &reply);
         if (r < 0) {
-                log_error("Cannot wait for the reload of '%s': %s",
-                          argv[0],
-                          view_strerror(r) ?: "it is not running");
+                view_complain_call(ctl, argv[0], "wait for the reload of", r);
                 return EXIT_FAILURE;
         }
 
-        message = text_clean(reply.error ?: view_string(reply.parameters, "message") ?: "", 1024);
-        if (!reply.error && json_object_object_get_ex(reply.parameters, "ok", &ok) &&
-            json_object_get_boolean(ok)) {
+        message = text_clean(reply.error ?: field_string(reply.parameters, "message") ?: "", 1024);
+        if (!reply.error && field_bool(reply.parameters, "ok") == 1) {
                 if (message && *message)
                         log_info("%s", message);
                 return EXIT_SUCCESS;

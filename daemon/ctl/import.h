@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * A pool of php-fpm on its way to become one of ours
+ */
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include "ctl/fpm-conf.h"
+#include "ctl/front.h"
+
+typedef struct Import Import;
+typedef struct ImportList ImportList;
+
+/* Strings, owned. */
+struct ImportList {
+        char **items;
+        size_t n_items;
+};
+
+struct Import {
+        const FpmConf *conf;
+        const Fronts *fronts;
+        const char *pool; /* the section; borrowed */
+        char name[32];    /* ours */
+        char version[16]; /* of PHP, by the path of the file; "": not known */
+        bool failed;      /* memory was short */
+
+        /* the site's file */
+        char *root;
+        char *docroot; /* below root; NULL: root itself */
+        ImportList hosts, index;
+        char *front_controller;
+        ImportList values, admin_values, env, extensions, suppress;
+        unsigned long max, min, spare, idle_seconds, max_requests;
+        unsigned long request_seconds, slow_seconds, stop_seconds;
+        bool has_stop, has_idle, logs_access;
+
+        /* lines of the units' drop-ins */
+        ImportList service, socket;
+        ImportList writable; /* directories outside of what a pool may write */
+
+        ImportList notes; /* what could not be carried over, with its place */
+};
+
+/* Fills @import, which is zero but for conf, fronts and pool, from all directives of the pool. -ENOMEM. */
+int import_read(Import *import);
+void import_done(Import *import);
+
+/* A line about what could not be carried over; @directive may be NULL. */
+void import_note(Import *import, const FpmDirective *directive, const char *format, ...) _printf_(3, 4);
+void import_add(Import *import, ImportList *list, const char *format, ...) _printf_(3, 4);
+
+/* The parts of it: the address it listens on; the user, the directories and the chroot. */
+void import_listen(Import *import);
+void import_place(Import *import);
+
+/* The files. NULL: no memory; "" : there is nothing to say in it. Free them. */
+char *import_compose_pool(const Import *import);
+char *import_compose_service(const Import *import);
+char *import_compose_socket(const Import *import);
