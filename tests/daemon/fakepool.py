@@ -23,20 +23,41 @@ def answer(body=b"ok"):
     return stdout(b"Content-Type: text/plain\r\n\r\n" + body) + end()
 
 
+def pairs(data):
+    """The names and values of a PARAMS stream."""
+
+    def length(at):
+        if data[at] < 0x80:
+            return data[at], at + 1
+        return struct.unpack_from(">I", data, at)[0] & 0x7FFFFFFF, at + 4
+
+    at = 0
+    while at < len(data):
+        name, at = length(at)
+        value, at = length(at)
+        yield data[at : at + name].decode("latin-1"), data[at + name : at + name + value].decode("latin-1")
+        at += name + value
+
+
 class FakePool:
     """Each connection is given to @script(pool, connection, number); .requests counts those read whole."""
 
-    def __init__(self, path, script):
-        self.path = path
+    def __init__(self, path, script, family=socket.AF_UNIX):
+        self.path = path  # or an address of another family
         self.script = script
         self.requests = 0
+        self.seen = []  # the parameters of each of them
         self.connections = 0
         self.open = set()
-        self.listener = socket.socket(socket.AF_UNIX)
-        if os.path.exists(path):
+        self.family = family
+        self.listener = socket.socket(family)
+        if family == socket.AF_UNIX and os.path.exists(path):
             os.unlink(path)
+        if family == socket.AF_INET:
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind(path)
-        os.chmod(path, 0o666)
+        if family == socket.AF_UNIX:
+            os.chmod(path, 0o666)
         self.listener.listen(64)
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -62,7 +83,7 @@ class FakePool:
 
     def read_request(self, connection):
         """Up to the empty STDIN record; the body. None at the end of the stream."""
-        body = b""
+        body, params = b"", b""
         stream = connection.makefile("rb", buffering=0)
 
         def exactly(n):
@@ -82,13 +103,18 @@ class FakePool:
             content = exactly(size + padding)
             if content is None:
                 return None
+            if kind == 4:
+                params += content[:size]
             if kind == 5:
                 if size == 0:
                     self.requests += 1
+                    self.seen.append(dict(pairs(params)))
                     return body
                 body += content[:size]
 
     def stop(self):
+        if self.listener.fileno() < 0:
+            return
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         self.thread.join(5)
@@ -97,4 +123,5 @@ class FakePool:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass  # its thread was faster
-        os.unlink(self.path)
+        if self.family == socket.AF_UNIX:
+            os.unlink(self.path)

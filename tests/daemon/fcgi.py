@@ -22,12 +22,46 @@ def begin(role=1, keep=True, request=1):
     return record(BEGIN, struct.pack("!HB5x", role, 1 if keep else 0), request)
 
 
+class Reply:
+    """All that came for one request."""
+
+    def __init__(self):
+        self.out, self.err, self.kinds, self.end = b"", b"", [], None
+
+    def finish(self, content):
+        self.app, self.protocol, self.reserved = struct.unpack("!IB3s", content)
+        self.end = content
+
+    @property
+    def head(self):
+        return self.out.partition(b"\r\n\r\n")[0]
+
+    @property
+    def body(self):
+        return self.out.partition(b"\r\n\r\n")[2]
+
+    @property
+    def status(self):
+        for line in self.head.split(b"\r\n"):
+            if line.lower().startswith(b"status:"):
+                return int(line.split()[1])
+        return 200
+
+
 class Peer:
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(5)
-        self.socket.connect(path)
+    """One connection; @address: the path of a socket, or (host, port)."""
+
+    def __init__(self, address, timeout=5):
+        self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
+        self.socket.settimeout(timeout)
+        try:
+            self.socket.connect(address)
+        except OSError:
+            self.socket.close()
+            raise
         self.data = b""
+        self.was_reset = False
+        self.aligned = [True] * 256  # by type: each record was padded to eight bytes
 
     def send(self, *parts):
         self.socket.sendall(b"".join(parts))
@@ -39,30 +73,41 @@ class Peer:
             try:
                 more = self.socket.recv(65536)
             except ConnectionResetError:
-                more = b""
+                self.was_reset, more = True, b""
             if not more:
                 return None
             self.data += more
         version, kind, request, size, padding, reserved = struct.unpack("!BBHHBB", self.data[:8])
         assert version == 1 and reserved == 0
+        self.aligned[kind] = self.aligned[kind] and (size + padding) % 8 == 0
         content, self.data = self.data[8:8 + size], self.data[8 + size + padding:]
         return kind, request, content
 
-    def answer(self, request=1):
-        """(body, application status, protocol status) of one request."""
-        out = b""
-        while True:
+    def reply(self, request=1):
+        """The Reply to one request, or None when the connection ended before it did."""
+        reply = Reply()
+        while not reply.end:
             got = self.record()
             if got is None:
                 return None
             kind, number, content = got
             assert number == request, got
+            reply.kinds.append(kind)
             if kind == STDOUT:
-                out += content
+                reply.out += content
+            elif kind == STDERR:
+                reply.err += content
             elif kind == END:
-                app, protocol, reserved = struct.unpack("!IB3s", content)
-                assert reserved == b"\0\0\0", "reserved bytes of END_REQUEST are zero"
-                return out.partition(b"\r\n\r\n")[2], app, protocol
+                reply.finish(content)
+        return reply
+
+    def answer(self, request=1):
+        """(body, application status, protocol status) of one request."""
+        reply = self.reply(request)
+        if reply is None:
+            return None
+        assert reply.reserved == b"\0\0\0", "reserved bytes of END_REQUEST are zero"
+        return reply.body, reply.app, reply.protocol
 
 
 def encoded(script, query="", method="GET", length=0, extra=None):

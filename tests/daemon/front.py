@@ -9,6 +9,9 @@ import tempfile
 import pool
 import proxy
 
+# A script that was given a file's name goes on when there is that file.
+WAIT = "for ($i = 0; isset($_GET['wait']) && !file_exists($_GET['wait']) && $i < 2000; $i++) { usleep(5000); clearstatcache(); }"
+
 FILES = {
     "index.php": "<?php header('Content-Type: text/plain'); echo 'front ', $_SERVER['REQUEST_URI'], ' [', $_SERVER['PATH_INFO'] ?? '', ']';",
     "info.php": "<?php header('Content-Type: application/json'); echo json_encode($_SERVER);",
@@ -19,13 +22,25 @@ FILES = {
     "status.php": "<?php http_response_code((int)$_GET['code']); if (isset($_GET['to'])) header('Location: ' . $_GET['to']); echo 'body';",
     "short.php": "<?php header('Content-Length: 10'); echo 'short';",
     "long.php": "<?php header('Content-Length: 4'); echo 'long and longer';",
-    "pieces.php": "<?php while (ob_get_level()) ob_end_clean(); echo 'one'; flush(); usleep(600000); echo 'two';",
+    "pieces.php": "<?php while (ob_get_level()) ob_end_clean(); echo 'one'; flush(); " + WAIT + " echo 'two';",
+    "hints.php": "<?php header('Link: </a.css>; rel=preload'); $sent = headers_send(103); " + WAIT + " header('X-Later: b'); echo json_encode($sent);",
     "a.txt": "0123456789",
     "empty.html": "",
     "notes.txt~": "copy",
     "page.php.bak": "<?php secret();",
     "code.inc": "<?php secret();",
     "UPPER.PHP": "<?php secret();",
+    "variant.php.txt": "<?php secret();",
+    "old.PHP7": "<?php secret();",
+    "lib.phtml": "<?php secret();",
+    "pack.phar": "<?php secret();",
+    "show.phps": "<?php secret();",
+    "config.php-old": "<?php secret();",
+    "config.php_": "<?php secret();",
+    "swap.swp": "secret",
+    "saved.orig": "secret",
+    "photos.php.php/avatar.jpg": "jpg",
+    "php/readme": "readme",
     "data.json": "{}",
     "picture.jpg/readme": "not a picture",
     ".env": "SECRET=1",
@@ -70,12 +85,13 @@ site: { docroot = "public"; hosts = [ "gone.test" ]; };
 
 PROXY_CONFIG = """
 socket_dir = "%(base)s/run";
+processes = %(processes)d;
 timeouts: { header = "2s"; body = "2s"; keep = "5s"; send = "5s"; };
 """
 
 
 class Front:
-    def __init__(self, program):
+    def __init__(self, program, processes=2):
         self.base = tempfile.mkdtemp(prefix="php-pool-test-")
         os.chmod(self.base, 0o755)
         self.docroot = os.path.join(self.base, "www/public")
@@ -83,7 +99,7 @@ class Front:
         self.socket_dir = os.path.join(self.base, "run")
         os.makedirs(self.socket_dir)
         self.make_tree()
-        self.write("conf/proxy.conf", PROXY_CONFIG % {"base": self.base})
+        self.write("conf/proxy.conf", PROXY_CONFIG % {"base": self.base, "processes": processes})
         for name, text in CONFIG.items():
             self.write(f"conf/conf.d/{name}.conf", text % {"base": self.base})
         self.pool = pool.Pool("site", self.config_dir, self.socket_dir)
@@ -133,7 +149,7 @@ class Front:
 
 
 class Response:
-    def __init__(self, status, headers, body, rest):
+    def __init__(self, status, headers, body, rest=b""):
         self.status = status
         self.headers = headers  # lower-case names; repeated ones joined by ", "
         self.body = body
@@ -147,9 +163,10 @@ class Closed(Exception):
 class Client:
     """Reads answers strictly, one after the other."""
 
-    def __init__(self, front, timeout=20):
-        self.socket = front.proxy.connect(timeout)
+    def __init__(self, front, timeout=20, source="127.0.0.1", to=None):
+        self.socket = front.proxy.connect(timeout, source, to)
         self.bytes = b""
+        self.interim = []  # answers 1xx that came before the real ones: (status, headers)
 
     def send(self, data):
         self.socket.sendall(data)
@@ -200,8 +217,9 @@ class Client:
                 name, value = line.decode("latin-1").split(": ", 1)
                 name = name.lower()
                 headers[name] = headers[name] + ", " + value if name in headers else value
-            if status != b"100":
+            if not status.startswith(b"1"):
                 break
+            self.interim.append((int(status), headers))
         status = int(status)
         if method == "HEAD" or status in (204, 304):
             body = b""
@@ -227,9 +245,10 @@ class Client:
         self.socket.close()
 
 
-def ask(front, path, method="GET", headers=(), body=b"", host="example.org"):
-    """One request on its own connection."""
-    client = Client(front)
+def ask(front, path, method="GET", headers=(), body=b"", host="example.org", source="127.0.0.1", to=None, before=b""):
+    """One request on its own connection; @before: bytes that come first."""
+    client = Client(front, source=source, to=to)
+    client.send(before)
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *headers]
     if body:
         lines.append(f"Content-Length: {len(body)}")

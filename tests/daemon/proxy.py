@@ -27,13 +27,17 @@ class Proxy:
         self.notify = None
         self.messages = []
         self.prefix = []  # a command that runs the proxy
+        self.listeners = [(f"127.0.0.1:{self.port}", "http")]
 
     def start(self):
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(self.notify_path)
         environment = dict(os.environ, NOTIFY_SOCKET=self.notify_path)
-        command = [*self.prefix, "systemd-socket-activate", "-l", f"127.0.0.1:{self.port}", "--fdname=http", "-E", "NOTIFY_SOCKET"]
-        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "CACHE_DIRECTORY"):
+        command = [*self.prefix, "systemd-socket-activate", "-E", "NOTIFY_SOCKET"]
+        for address, _ in self.listeners:
+            command += ["-l", address]
+        command.append("--fdname=" + ":".join(name for _, name in self.listeners))
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "CACHE_DIRECTORY", "RUNTIME_DIRECTORY", "WATCHDOG_USEC"):
             if name in environment:
                 command += ["-E", name]
         command += [self.program, "--config-dir", self.config_dir]
@@ -65,8 +69,33 @@ class Proxy:
         with open(self.log, encoding="utf-8", errors="replace") as f:
             return f.read()
 
-    def connect(self, timeout=20):
-        return socket.create_connection(("127.0.0.1", self.port), timeout)
+    def connect(self, timeout=20, source="127.0.0.1", to=None):
+        """@to: another listener's port or path."""
+        if isinstance(to, str):
+            s = socket.socket(socket.AF_UNIX)
+            s.settimeout(timeout)
+            s.connect(to)
+            return s
+        return socket.create_connection(("127.0.0.1", to or self.port), timeout, (source, 0))
+
+    def pids(self):
+        """The program and its processes."""
+        pids, i = [self.process.pid], 0
+        while i < len(pids):
+            with open(f"/proc/{pids[i]}/task/{pids[i]}/children", encoding="ascii") as f:
+                pids += [int(pid) for pid in f.read().split()]
+            i += 1
+        return pids
+
+    def open_files(self):
+        names = []
+        for pid in self.pids():
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                try:
+                    names.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+                except OSError:
+                    pass  # closed meanwhile
+        return names
 
     def reload(self):
         self.process.send_signal(signal.SIGHUP)

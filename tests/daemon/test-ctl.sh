@@ -92,9 +92,9 @@ done
 # list
 
 run list
-want "list" 0 '^NAME +STATE +PHP +WORKERS +QUEUE +REQUESTS +SINCE +MEMORY +ROOT$' \
-        '^www +running +8\.2\.30 +1/2/8 +4 +1234 +1h 1min +3\.0M +/usr/share$' \
-        '^asleep +sleeping +- +- +- +- +- +- +/usr/share$' \
+want "list" 0 '^NAME +STATE +SITE +PHP +WORKERS +QUEUE +RATE +MEMORY +SINCE +ROOT$' \
+        '^www +running +www\.test +8\.2\.30 +1/2/8 +4 +12\.3/s +3\.0M +1h 1min +/usr/share$' \
+        '^asleep +sleeping +asleep\.test +[0-9.-]+ +- +- +- +- +- +/usr/share$' \
         '^junk +unreachable ' '^mute +unreachable ' '^evil +unknown ' \
         "'junk' is unreachable: its answer is not of the protocol" "'mute' is unreachable: no answer in time"
 want_clean "list"
@@ -116,7 +116,8 @@ import json, sys
 pools = {pool["name"]: pool for pool in json.load(open(sys.argv[1], encoding="ascii"))}
 assert sorted(pools) == ["asleep", "evil", "junk", "www"], pools.keys()
 assert pools["www"]["state"] == "running" and pools["www"]["status"]["workers"]["busy"] == 1
-assert pools["asleep"] == {"name": "asleep", "state": "sleeping", "root": "/usr/share"}
+pools["asleep"].pop("php", None)  # of the newest worker that is installed
+assert pools["asleep"] == {"name": "asleep", "state": "sleeping", "root": "/usr/share", "site": "asleep.test"}
 assert pools["evil"]["state"] == "unknown" and "\x1b" in pools["evil"]["status"]["state"]
 assert pools["junk"]["state"] == "unreachable" and pools["junk"]["error"]
 PYTHON
@@ -175,12 +176,12 @@ fi
 # check
 
 run check
-want "check of good files" 0 '^www: ok$' '^asleep: ok$'
+want "check of good files" 0 '^www: ok; PHP 8\.2, php\.ini ' '^asleep: ok; PHP 8\.2, php\.ini '
 site www /usr/share 'php: { version = "9.9"; };'
 run check www
 want "check without the worker" 78 '/conf\.d/www\.conf:3: no worker for PHP 9\.9: .*php-pool-worker-9\.9'
 run check asleep
-want "check of another than the broken one" 0 '^asleep: ok$'
+want "check of another than the broken one" 0 '^asleep: ok; PHP 8\.2, php\.ini '
 site www /usr/share/nowhere/below
 run check www
 want "check without the root" 78 "/conf\.d/www\.conf:1: '/usr/share/nowhere' does not exist$"
@@ -192,7 +193,7 @@ mkdir -p -m 0755 "$dir/tree" "$dir/tree/site"
 chmod 0700 "$dir"
 site www "$dir/tree/site"
 run check www
-want "check of a closed directory" 0 "/conf\.d/www\.conf:1: warning: '$dir' is not open to other users" '^www: ok, with 1 warning$'
+want "check of a closed directory" 0 "/conf\.d/www\.conf:1: warning: '$dir' is not open to other users" '^www: ok, with 1 warning; PHP'
 chmod 0755 "$dir"
 run check www
 want "check of a directory that the unit hides" 0 "warning: '(/var)?/tmp' is hidden from the pool by its unit \(PrivateTmp=\)"
@@ -201,12 +202,12 @@ run check www
 want "check of a root that is a file" 78 "README' is not a directory"
 site www /usr/share 'env = [ "APP_KEY=abc", "DB_Password=@credential:db", "APP_ENV=prod", "smtp_password=x" ];'
 run check www
-want "check for secrets" 0 'conf:3: warning: APP_KEY looks like a secret' 'warning: smtp_password looks' '^www: ok, with 2 warnings$'
+want "check for secrets" 0 'conf:3: warning: APP_KEY looks like a secret' 'warning: smtp_password looks' '^www: ok, with 2 warnings; PHP'
 ! grep -qE 'APP_ENV|DB_Password|abc' "$dir/out" || fail "check for secrets: too much said"
 echo 'root = 5;' >"$dir/etc/conf.d/www.conf"
 echo 'root = "/usr/share"; ' >"$dir/etc/conf.d/a.b.conf"
 run check
-want "check of a broken file among good ones" 78 '/conf\.d/www\.conf:1: ' '^asleep: ok$' \
+want "check of a broken file among good ones" 78 '/conf\.d/www\.conf:1: ' '^asleep: ok; PHP 8\.2, php\.ini ' \
         "a\.b\.conf: the file's name cannot be the name of a pool"
 run check nowhere
 want "check of a file that is not there" 78 'conf\.d/nowhere\.conf: '

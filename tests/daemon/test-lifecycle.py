@@ -2,6 +2,7 @@
 """Starts, deaths, reloads and ends of a pool by hand."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -11,40 +12,12 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from engine import Connection, Engine, parameters, until  # noqa: E402
+from control import status as control_status  # noqa: E402
+from engine import Connection, Engine, Load, children, parameters, until  # noqa: E402
 from fcgi_client import Lost  # noqa: E402
 
 HELLO = '<?php echo "hello";'
 SLEEP = '<?php usleep((int) $_GET["ms"] * 1000); echo "slept";'
-
-
-class Load:
-    """Clients without keep-alive, as long as the block lasts; .lost are the requests without their answer."""
-
-    def __init__(self, pool, n=4):
-        self.pool, self.lost, self.served = pool, [], 0
-        self.ended = threading.Event()
-        self.threads = [threading.Thread(target=self.run) for _ in range(n)]
-
-    def run(self):
-        while not self.ended.is_set():
-            try:
-                body = self.pool.ask("hello.php", timeout=10).body
-                if body != b"hello":
-                    self.lost.append(body)
-                self.served += 1
-            except (Lost, OSError) as error:
-                self.lost.append(repr(error))
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        for thread in self.threads:
-            thread.join()
 
 
 class LifecycleTest(unittest.TestCase):
@@ -113,6 +86,30 @@ class LifecycleTest(unittest.TestCase):
         self.assertEqual(load.lost, [])
         self.assertGreater(load.served, 50)
         until("one template is left", lambda: len(self.pool.templates()) == 1)
+
+    def test_templates_killed_amid_forks_cost_no_request(self):
+        number = 1
+        with Load(self.pool) as load:
+            for pause in range(4):
+                for _ in range(4):  # its first worker serves, others are on their way
+                    number += 1
+                    time.sleep(0.003 * pause)
+                    os.kill(self.pool.templates()[-1], signal.SIGKILL)
+                    until("a new generation", lambda: f"Generation {number} serves" in self.pool.log())
+                time.sleep(1.1)  # a template of some age: not a crash loop
+        self.assertEqual(load.lost, [])
+
+    def test_templates_that_die_again_and_again_wait_for_each_other(self):
+        for number in range(2, 8):
+            until("a template", lambda: self.pool.templates())
+            os.kill(self.pool.templates()[-1], signal.SIGKILL)
+            if number < 7:
+                until("a new generation", lambda n=number: f"Generation {n} serves" in self.pool.log())
+        until("the log says it", lambda: "6 templates in a row died within a second: the next one starts in 1 s"
+              in self.pool.log())
+        self.assertNotIn("Generation 7 serves", self.pool.log())
+        until("then it starts", lambda: "Generation 7 serves" in self.pool.log())
+        self.assertEqual(self.pool.ask("hello.php").body, b"hello")
 
     def test_a_killed_manager_leaves_nothing_behind(self):
         below = self.pool.templates() + self.pool.workers()
@@ -205,6 +202,92 @@ class LifecycleTest(unittest.TestCase):
         self.assertEqual(connection.request(parameters(self.pool.root + "/hello.php")).body, b"hello")
         self.assertEqual(self.pool.process.wait(10), 0)
         self.pool.process = None
+
+    def test_another_php_ini(self):
+        own = self.pool.write("own.ini", "precision = 7\nuser_agent = own\n")
+        self.pool.write("ini.php", '<?php echo ini_get("precision"), " ", ini_get("user_agent"), " ", php_ini_loaded_file();')
+        for ini, expected in ((own, "7 own " + own), ("/dev/null", "14  /dev/null")):
+            self.pool.configure(f'php: {{ ini = "{ini}"; }};')
+            before = self.pool.log().count("serves, PHP")
+            self.pool.process.send_signal(signal.SIGHUP)
+            until("the reload", lambda n=before: self.pool.log().count("serves, PHP") > n)
+            until(f"{ini} is read", lambda e=expected: self.pool.ask("ini.php").body.decode() == e)
+        self.pool.configure('php: { ini = "/none/php.ini"; };')
+        self.pool.process.send_signal(signal.SIGHUP)
+        until("the refusal", lambda: 'php.ini = "/none/php.ini" cannot be read: No such file' in self.pool.log())
+        self.assertEqual(self.pool.ask("hello.php").body, b"hello")
+
+
+class Deaf(unittest.TestCase):
+    def test_a_connection_is_not_lost_with_who_was_woken_for_it(self):
+        """The kernel wakes one of those that wait; here the first, who is the test, and does not care."""
+        pool = Engine("workers: { max = 2; min = 2; };", held=True)
+        self.addCleanup(pool.remove)
+        pool.write("hello.php", HELLO)
+        deaf, ended = select.epoll(), threading.Event()
+        deaf.register(pool.listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        pool.start()
+        until("two are idle", lambda: control_status(pool)["workers"]["idle"] == 2)
+
+        def wait():
+            while not ended.is_set():
+                if deaf.poll(0.2):
+                    time.sleep(0.3)
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        try:
+            for _ in range(5):
+                self.assertEqual(pool.ask("hello.php", timeout=5).body, b"hello")
+                time.sleep(0.4)  # until the test waits again
+        finally:
+            ended.set()
+            thread.join()
+            deaf.close()
+
+
+class ManyWorkersTest(unittest.TestCase):
+    def test_deaths_that_a_template_could_not_tell_of(self):
+        """A manager that does not look, more deaths than its channel holds, and the end of who saw them."""
+        pool = Engine("workers: { max = 400; min = 400; };")
+        self.addCleanup(pool.remove)
+        pool.write("hello.php", HELLO)
+        pool.start()
+        until("all are there", lambda: len(pool.workers()) == 400, 30)
+        os.kill(pool.manager, signal.SIGSTOP)
+        try:
+            template = pool.templates()[0]
+            for worker in pool.workers():
+                os.kill(worker, signal.SIGKILL)
+            until("the channel is full", lambda: is_stuck(template), 20)
+            os.kill(template, signal.SIGKILL)
+        finally:
+            os.kill(pool.manager, signal.SIGCONT)
+        until("another template serves", lambda: "Generation 2 serves" in pool.log(), 20)
+        self.assertEqual(pool.ask("hello.php").body, b"hello")
+        until("the dead are known", lambda: "nobody saw" in pool.log())
+        listed = until("they are no more", lambda: (s := control_status(pool)) and all(w["generation"] == 2 for w in s["list"]) and s, 10)
+        self.assertEqual(listed["workers"]["draining"], 0)
+        self.assertEqual(pool.stop(), 0)
+
+
+def zombies(pid):
+    """Children that have ended and that it has not waited for."""
+    states = []
+    for child in children(pid):
+        try:
+            with open(f"/proc/{child}/stat", encoding="ascii") as f:
+                states.append(f.read().rpartition(")")[2].split()[0])
+        except OSError:
+            pass
+    return states.count("Z")
+
+
+def is_stuck(pid):
+    """There is something to do, and it does not get on."""
+    before = zombies(pid)
+    time.sleep(0.3)
+    return before > 0 and zombies(pid) == before
 
 
 class DemandTest(unittest.TestCase):

@@ -4,6 +4,7 @@
 import os
 import socket
 import sys
+import threading
 import time
 import unittest
 
@@ -12,7 +13,7 @@ from fakepool import FakePool, answer, end, record, stdout  # noqa: E402
 from front import Client, Closed, Front, ask  # noqa: E402
 
 PROGRAM = os.environ.get("PHP_POOL_PROXY") or sys.argv.pop(1)
-FRONT = Front(PROGRAM)
+FRONT = Front(PROGRAM, processes=1)  # each has its own connections to the pool
 HEAD = b"Content-Type: text/plain\r\n\r\n"
 
 
@@ -55,6 +56,20 @@ class BrokenAnswers(PoolTest):
         ("plain text", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 502),
         ("nothing", b"", 502),
         ("half a record", stdout(HEAD[:-2])[:-2], 502),
+        ("two equal lengths", stdout(b"Content-Length: 1\r\nContent-Length: 1\r\n\r\nx") + end(), 502),
+        ("a length that is none", stdout(b"Content-Length: -1\r\n\r\nx") + end(), 502),
+        ("a length and a coding", stdout(b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nx") + end(), 502),
+        ("a CR in a value", stdout(b"X: a\rY: b\r\n\r\nx") + end(), 502),
+        ("a space in a name", stdout(b"X Y: a\r\n\r\nx") + end(), 502),
+        ("a folded line", stdout(b"X: a\r\n b\r\n\r\nx") + end(), 502),
+        ("a status of four digits", stdout(b"Status: 2000\r\n\r\nx") + end(), 502),
+        ("a status above 599", stdout(b"Status: 600\r\n\r\nx") + end(), 502),
+        ("two statuses", stdout(b"Status: 200\r\nStatus: 201\r\n\r\nx") + end(), 502),
+        ("a status line", stdout(b"HTTP/1.1 200 OK\r\nX: y\r\n\r\nx") + end(), 502),
+        ("another request's record", record(6, HEAD + b"x", request=2), 502),
+        ("a record of the connection", record(10, b"", request=0), 502),
+        ("an end that is too short", stdout(HEAD + b"x") + record(3, b"\0\0\0"), 502),
+        ("multiplexing refused", end(1), 502),
         ("two different lengths", stdout(b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nx") + end(), 502),
     )
 
@@ -68,7 +83,11 @@ class BrokenAnswers(PoolTest):
 
                 pool = FakePool(os.path.join(FRONT.socket_dir, "fake.sock"), script)
                 try:
-                    response = get()
+                    try:
+                        response = get()
+                    except Closed:  # after the head was passed on
+                        self.assertEqual(name, "an end that is too short")
+                        continue
                     self.assertEqual(response.status, status)
                     self.assertEqual(pool.requests, 1, "a request that was read is not sent again")
                     self.assertEqual("retry-after" in response.headers, status == 503)
@@ -98,14 +117,26 @@ class Framing(PoolTest):
         self.start_pool(script)
         self.assertEqual(get().body, body)
 
-    def test_interim_answers_are_passed_over(self):
+    def test_early_hints_come_early_and_other_interim_answers_not_at_all(self):
         def script(pool, connection, number):
-            pool.read_request(connection)
-            connection.sendall(stdout(b"Status: 103 Early Hints\r\nLink: x\r\n\r\n" + HEAD + b"ok") + end())
+            while pool.read_request(connection) is not None:
+                connection.sendall(stdout(b"Status: 102 Processing\r\n\r\nStatus: 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"))
+                go_on.wait(10)
+                connection.sendall(stdout(HEAD + b"ok") + end())
 
+        go_on = threading.Event()
         self.start_pool(script)
-        response = get()
+        client = Client(FRONT)
+        client.send(b"GET /info.php HTTP/1.1\r\nHost: fake.test\r\n\r\n")
+        self.assertEqual(client.line(), b"HTTP/1.1 103 Early Hints")
+        self.assertEqual((client.line(), client.line()), (b"Link: </a.css>; rel=preload", b""))
+        go_on.set()
+        response = client.read()
         self.assertEqual((response.status, response.body), (200, b"ok"))
+        client.send(b"GET /info.php HTTP/1.0\r\nHost: fake.test\r\n\r\n")
+        response = client.read()
+        self.assertEqual((client.interim, response.status, response.body), ([], 200, b"ok"))
+        client.close()
 
     def test_orders_and_framing_of_the_script_do_not_reach_the_client(self):
         def script(pool, connection, number):
@@ -254,12 +285,12 @@ class Silence(PoolTest):
                 client.close()
         os.unlink(path)
 
-    def test_a_stalled_client_stops_the_reading_from_the_pool(self):
+    def test_a_stalled_client_stops_the_reading_of_what_must_not_be_kept(self):
         sent = []
 
         def script(pool, connection, number):
             pool.read_request(connection)
-            connection.sendall(stdout(HEAD))
+            connection.sendall(stdout(b"X-Accel-Buffering: no\r\n" + HEAD))
             connection.settimeout(1)
             try:
                 while len(sent) < 2000:

@@ -2,6 +2,7 @@
 """php-pool-proxy's command line, its start with broken files, and its bound on connections."""
 
 import os
+import signal
 import subprocess
 import sys
 import unittest
@@ -92,7 +93,7 @@ class BrokenSites(StartTest):
 class Limits(StartTest):
     def test_the_connection_that_waited_longest_makes_room(self):
         path = "conf/proxy.conf"
-        self.front.write(path, f'socket_dir = "{self.front.socket_dir}"; limits: {{ connections = 16; }};\n')
+        self.front.write(path, f'socket_dir = "{self.front.socket_dir}"; processes = 1; limits: {{ connections = 16; }};\n')
         self.start()
         clients = [Client(self.front) for _ in range(16)]
         for client in clients[1:]:  # the first has never said a word
@@ -104,11 +105,47 @@ class Limits(StartTest):
             self.assertEqual(client.read().status, 200)
         for client in clients[:4]:
             self.assertTrue(client.ended())
+        self.assertEqual(self.front.proxy.messages_text().count("limits.connections, LimitNOFILE="), 1)
         for client in clients[4:]:
             client.send(b"GET /a.txt HTTP/1.1\r\nHost: example.org\r\n\r\n")
             self.assertEqual(client.read().status, 200)
         for client in clients + more:
             client.close()
+
+    def test_who_sends_many_requests_ahead_does_not_keep_others_from_their_turn(self):
+        self.front.write("conf/proxy.conf", f'socket_dir = "{self.front.socket_dir}"; processes = 1;\n')
+        self.start()
+        clients = [Client(self.front) for _ in range(2)]
+        for client in clients:
+            client.send(b"GET /a.txt HTTP/1.1\r\nHost: example.org\r\n\r\n")
+            client.read()
+        server = self.front.proxy.pids()[1]
+        os.kill(server, signal.SIGSTOP)
+        for client in clients:
+            client.send(b"GET /a.txt HTTP/1.1\r\nHost: example.org\r\n\r\n" * 400)
+        os.kill(server, signal.SIGCONT)
+        ids = [[int(client.read().headers["x-request-id"], 16) for _ in range(400)] for client in clients]
+        for client in clients:
+            client.close()
+        # one process numbers its requests in order
+        self.assertLess(max(ids[0][0], ids[1][0]), min(ids[0][-1], ids[1][-1]) - 300)
+
+    def test_the_journal_names_the_limit_that_a_client_has_met_and_is_not_flooded(self):
+        self.front.write("conf/proxy.conf", f'socket_dir = "{self.front.socket_dir}"; processes = 1; timeouts: {{ header = "1s"; }};\n')
+        self.start()
+        silent = Client(self.front)
+        silent.send(b"GET /a.txt HTTP/1.1\r\nHost: exam")
+        self.assertEqual(silent.read().status, 408)
+        silent.close()
+        host = "fake.test"
+        self.assertEqual(ask(self.front, "/info.php", "POST", ["Content-Length: 2000"], host=host).status, 413)
+        for _ in range(30):
+            self.assertEqual(ask(self.front, "/" + "x" * 5000).status, 414)
+            self.assertEqual(ask(self.front, "/a.txt", headers=["A: b"] * 200).status, 431)
+        text = self.front.proxy.messages_text()
+        for key in ("timeouts.header", "limits.body", "limits.head"):
+            self.assertIn(key, text)
+        self.assertLess(text.count("127.0.0.1, was refused"), 10)
 
     def test_when_descriptors_run_out_others_are_served_and_it_recovers(self):
         self.front.proxy.prefix = ["prlimit", "--nofile=160:160"]
@@ -124,7 +161,7 @@ class Limits(StartTest):
         self.assertLess(self.front.proxy.messages_text().count("Cannot accept"), 3)
 
     def test_busy_connections_are_not_closed_for_new_ones(self):
-        self.front.write("conf/proxy.conf", f'socket_dir = "{self.front.socket_dir}"; limits: {{ connections = 16; }};\n')
+        self.front.write("conf/proxy.conf", f'socket_dir = "{self.front.socket_dir}"; processes = 1; limits: {{ connections = 16; }};\n')
         self.start()
         busy = [Client(self.front) for _ in range(16)]
         for client in busy:

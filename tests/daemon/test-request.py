@@ -161,6 +161,13 @@ class RequestTest(unittest.TestCase):
         self.assertEqual(self.pool.ask("parse.php").status, 500)
         self.assertEqual(self.pool.ask("hello.php").body, b"hello")
 
+    def test_a_line_behind_an_error_that_the_script_has_handled(self):
+        self.pool.write("handled.php", '<?php set_error_handler(fn() => true); trigger_error(str_repeat("x", 3 << 20)); '
+                                       'error_log("behind it"); echo "ok";')
+        for _ in range(3):
+            self.assertEqual(self.pool.ask("handled.php").body, b"ok")
+        until("it is logged", lambda: self.pool.log().count("behind it") >= 3)
+
     def test_exhausted_memory_retires_the_worker_alone(self):
         before = set(self.pool.workers())
         self.assertEqual(self.pool.ask("memory.php").status, 500)
@@ -219,16 +226,48 @@ class RequestTest(unittest.TestCase):
         self.assertEqual(len(pids), 2, "two workers answered")
         self.assertTrue(all(hits > 0 for hits in pids.values()), pids)
 
+    def test_nothing_that_a_script_declares_is_left(self):
+        """More than the tables of functions, classes and constants have room for, so that they grow."""
+        declare = "".join(f"function f{i}() {{}} class C{i} {{}} define('K{i}', 1);" for i in range(4000))
+        self.pool.write("many.php", f"<?php {declare} echo 'declared';")
+        self.pool.write("count.php", "<?php echo count(get_defined_functions()['user']), ' ', class_exists('C0', false) ? 1 : 0, "
+                                     "' ', defined('K0') ? 1 : 0;")
+        connection = self.pool.connect()  # a kept one leads to the same worker
+        self.addCleanup(connection.close)
+        for script, body in [("many.php", b"declared"), ("count.php", b"0 0 0")] * 4:
+            answer = connection.request(parameters(os.path.join(self.pool.root, script)), keep=True)
+            self.assertEqual((answer.status, answer.body), (200, body))
+
     def test_workers_do_not_share_their_random_numbers(self):
         seen = [self.pool.ask("random.php").body.split()[1:] for _ in range(20)]
         for column in zip(*seen):
             self.assertEqual(len(set(column)), len(column))
 
     def test_path_info_is_found_by_walking(self):
-        seen = self.vars(extra={"SCRIPT_FILENAME": self.pool.root + "/vars.php/a/b", "SCRIPT_NAME": "/vars.php/a/b"})
-        server = seen["server"]
-        self.assertEqual((server["SCRIPT_FILENAME"], server["SCRIPT_NAME"], server["PATH_INFO"], server["PHP_SELF"]),
-                         (self.pool.root + "/vars.php", "/vars.php", "/a/b", "/vars.php/a/b"))
+        script = self.pool.root + "/vars.php"
+        for name, info, expected in (
+            ("/vars.php", "/a/b", ("/vars.php", "/a/b", None)),
+            ("/vars.php", "/vars.php/a/b", ("/vars.php", "/a/b", "/vars.php/a/b")),
+            ("/vars.php/a/b", None, ("/vars.php/a/b", None, None)),  # nobody said what is path info
+        ):
+            extra = {"SCRIPT_FILENAME": script + "/a/b", "SCRIPT_NAME": name}
+            if info:
+                extra["PATH_INFO"] = info
+            server = self.vars(extra=extra)["server"]
+            self.assertEqual((server["SCRIPT_NAME"], server.get("PATH_INFO"), server.get("ORIG_PATH_INFO")), expected)
+            self.assertEqual((server["SCRIPT_FILENAME"], server["ORIG_SCRIPT_FILENAME"]), (script, script + "/a/b"))
+
+    def test_interim_answers(self):
+        self.pool.write("hints.php", '<?php header("Link: </a.css>; rel=preload"); $sent = headers_send(103); header("X-B: c");'
+                        'echo $sent, " ", json_encode(headers_send(200)), " ", headers_sent() ? "out" : "not yet";')
+        raw = self.pool.ask("hints.php", extra={"PHP_POOL_INTERIM_ANSWERS": "1"})
+        self.assertEqual(raw.status, 103, "what comes first")
+        self.assertIn(b"\r\n\r\n1 1 out", raw.body, "and then the final head, and the body")
+        self.assertEqual(raw.body.count(b"Link:"), 1)
+        plain = self.pool.ask("hints.php")
+        self.assertEqual((plain.status, plain.body), (200, b"0 1 out"), "a front end that does not know them gets none")
+        self.pool.write("wrong.php", "<?php try { headers_send(99); } catch (ValueError $e) { echo $e->getMessage(); }")
+        self.assertIn(b"between 100 and 599", self.pool.ask("wrong.php").body)
 
     def test_the_forms_of_apache(self):
         script = self.pool.root + "/vars.php"
@@ -258,7 +297,7 @@ class RequestTest(unittest.TestCase):
         os.symlink(outside, os.path.join(self.pool.root, "link.php"))
         os.symlink(os.path.join(self.pool.root, "page.txt"), os.path.join(self.pool.root, "text.php"))
         for name, status in {
-            outside: 403, self.pool.root + "/../outside.php": 403, self.pool.root + "/link.php": 403,
+            outside: 403, self.pool.root + "/../outside.php": 404, self.pool.root + "/link.php": 403,
             self.pool.root + "/text.php": 403, self.pool.root + "/page.txt": 403, self.pool.root: 404,
             self.pool.root + "/none.php": 404, self.pool.root + "/page.txt/x.php": 403, "": 404, "/" * 5000: 404,
             self.pool.root + "/page.txt\0.php": 403,
@@ -285,6 +324,20 @@ class RequestTest(unittest.TestCase):
         self.assertEqual(figures["pool"], "test")
         self.assertGreaterEqual(figures["active-processes"], 1)
         self.assertIn("/status.php", [p["request-uri"] for p in figures["procs"]])
+
+
+class LimitTest(unittest.TestCase):
+    def test_what_is_too_large_is_answered(self):
+        pool = Engine('limits: { body = "64K"; params = "8K"; }; workers: { max = 1; };')
+        self.addCleanup(pool.remove)
+        pool.write("hello.php", '<?php echo "hello";')
+        pool.start()
+        for extra, body, status in (({"X": "y" * 20000}, None, 431), ({f"X{n}": "y" for n in range(1200)}, None, 431),
+                                    ({}, b"x" * 100000, 413), ({}, b"x" * 65536, 200), ({"X": "y" * 4000}, None, 200)):
+            self.assertEqual(pool.ask("hello.php", body=body, extra=extra).status, status)
+        log = pool.log()
+        self.assertIn("Answered 431: ", log)
+        self.assertIn("Answered 413: ", log)
 
 
 class AllowedTest(unittest.TestCase):

@@ -1,0 +1,5 @@
+<?php
+
+require __DIR__ . '/../src/app.php';
+
+application()->run();
