@@ -26,12 +26,33 @@ tree_install() {
                 systemd-sysusers --root="$tree_root" 2>&1) || die "Installing failed: $said"
 }
 
+# tree_chroot COMMAND…: in the tree that is not booted
+tree_chroot() {
+        chroot "$tree_root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+                LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
+}
+
+# tree_put_packages DIRECTORY: its Debian packages to /opt/packages, but those of debugging symbols
+tree_put_packages() {
+        mkdir -p "$tree_root/opt/packages"
+        find "$1" -name '*.deb' ! -name '*-dbgsym_*' -exec cp -t "$tree_root/opt/packages" {} +
+        compgen -G "$tree_root/opt/packages/*.deb" >/dev/null || die "There are no packages in $1"
+}
+
+# tree_install_packages DIRECTORY: those, and what they depend on has to be there
+tree_install_packages() {
+        local said
+        tree_put_packages "$1"
+        said=$(tree_chroot sh -c 'dpkg -i /opt/packages/*.deb' 2>&1) || die "Installing failed: $said"
+}
+
 # tree_boot LOG OPTION…: returns when systemd says that it is running
 tree_boot() {
         local log=$1 state
         shift
+        [[ -s $tree_root/etc/hosts ]] || echo "127.0.0.1 localhost" >"$tree_root/etc/hosts"
         SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --register=no --keep-unit \
-                -M php-pool -D "$tree_root" -b --console=passive "$@" </dev/null >"$log" 2>&1 &
+                -M php-pool -D "$tree_root" -b --console=read-only "$@" </dev/null >"$log" 2>&1 &
         tree_nspawn=$!
         for ((i = 0; i < 300; i++)); do
                 kill -0 "$tree_nspawn" 2>/dev/null || die "The tree did not boot: $(cat "$log")"
@@ -42,7 +63,7 @@ tree_boot() {
                 sleep 0.1
         done
         state=$(inside timeout 60 systemctl is-system-running --wait)
-        [[ $state == running ]] ||
+        [[ $state == running || ${tree_may_degrade:-} ]] ||
                 die "The tree came up as '$state': $(inside systemctl --no-pager list-units --failed 2>&1; cat "$log")"
 }
 

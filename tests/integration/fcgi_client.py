@@ -88,7 +88,11 @@ class Connection:
         if address.startswith("/"):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(timeout)
-            self.socket.connect(address)
+            try:
+                self.socket.connect(address)
+            except OSError:
+                self.socket.close()
+                raise
         else:
             host, _, port = address.rpartition(":")
             self.socket = socket.create_connection((host, int(port)), timeout)

@@ -9,6 +9,7 @@ set -uo pipefail
 
 readonly tests=/opt/tests
 readonly libexec=/usr/libexec/php-pool
+readonly examples=/usr/share/doc/php-pool/examples
 
 _pools=() _dropins=() _docroots=()
 
@@ -84,6 +85,11 @@ docroot() {
         cp -r "$tests/php/." "/srv/www/$1/"
         chmod -R a+rX "/srv/www/$1"
         _docroots+=("$1")
+}
+
+# php_version: that of the newest worker installed, which pools run unless they name another
+php_version() {
+        (cd "$libexec" && printf '%s\n' php-pool-worker-*) | sed 's/php-pool-worker-//' | sort -V | tail -1
 }
 
 manager() { systemctl show -P MainPID "php-pool@$1.service"; }

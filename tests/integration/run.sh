@@ -4,16 +4,24 @@
 # Boots systemd in a Debian tree with the built php-pool installed, and runs the
 # scenarios in it:
 #
-#     run.sh [--build DIR] [--results FILE] [--shell] [TEST-NN-name…]
+#     run.sh [OPTION…] [TEST-NN-name…]
+#
+#     --build DIR       where it was built, and where logs go (build)
+#     --suite SUITE     the release of Debian (bookworm)
+#     --packages DIR    install the Debian packages of DIR instead of what was built
+#     --bare            only put them into /opt/packages; a scenario installs them
+#     --prepare COMMAND a shell command before the boot, with the tree in $TREE
+#     --scenarios DIR   a folder with further scenarios
+#     --results FILE    a line 'pass|fail|skip TAB sentence' for each check
+#     --shell           open a shell in the booted tree before it ends
 #
 # One boot serves all scenarios; each makes its own pools and removes them. The
 # tree is an overlay with its upper layer on a tmpfs, in a mount and a PID
 # namespace of this script: when the script ends, however it ends, both are gone
 # and everything in them with them.
 #
-# FILE gets a line 'pass|fail|skip TAB sentence' for each check. Where one fails,
-# the journal of the scenario is kept in DIR/integration-logs/. --shell opens a
-# shell in the booted tree before it ends.
+# Where a check fails, the journal of the scenario is kept in the build directory,
+# in integration-logs/ or, for another release than the usual, integration-logs-SUITE/.
 
 set -uo pipefail
 
@@ -24,7 +32,11 @@ die() { printf '%s\n' "$*" >&2; exit 1; }
 
 if [[ ${1:-} != --inside ]]; then
         ((EUID == 0)) || die "Only root can boot a tree"
-        tree=$("$here/image.sh") || exit 1
+        suite=bookworm
+        for ((i = 1; i < $#; i++)); do
+                [[ ${!i} != --suite ]] || { j=$((i + 1)); suite=${!j}; }
+        done
+        tree=$("$here/image.sh" --suite "$suite") || exit 1
         exec unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
                 "$here/run.sh" --inside "$tree" "$@"
 fi
@@ -34,14 +46,20 @@ shift
 # As process 1 of its namespace the script would not even notice.
 trap 'exit 130' INT TERM HUP
 
-build=$source_root/build results=/dev/null shell=0
+build=$source_root/build results=/dev/null shell=0 suite=bookworm packages="" bare=0 prepare=""
+folders=("$here")
 scenarios=()
 while (($#)); do
         case $1 in
         --build) build=$(cd "$2" && pwd) || exit 1; shift ;;
+        --suite) suite=$2; shift ;;
+        --packages) packages=$(cd "$2" && pwd) || exit 1; shift ;;
+        --bare) bare=1 ;;
+        --prepare) prepare=$2; shift ;;
+        --scenarios) folders+=("$(cd "$2" && pwd)") || exit 1; shift ;;
         --results) results=$(realpath "$2"); shift ;;
         --shell) shell=1 ;;
-        -*) die "Usage: run.sh [--build DIR] [--results FILE] [--shell] [TEST-NN-name…]" ;;
+        -*) die "Usage: run.sh [--build DIR] [--suite SUITE] [--packages DIR [--bare]] [--prepare COMMAND] [--scenarios DIR] [--results FILE] [--shell] [TEST-NN-name…]" ;;
         *) scenarios+=("$1") ;;
         esac
         shift
@@ -49,16 +67,29 @@ done
 ((${#scenarios[@]})) || mapfile -t scenarios < <(cd "$here" && printf '%s\n' TEST-*/ | sed 's,/$,,')
 
 logs=$build/integration-logs
+[[ $suite == bookworm ]] || logs+=-$suite
 rm -rf "$logs"
 mkdir -p "$logs"
 
 
 . "$here/boot.sh"
 tree_mount "$tree" "$build/integration-tree"
-tree_install "$build"
+if ((bare)); then
+        tree_put_packages "$packages"
+elif [[ $packages ]]; then
+        tree_install_packages "$packages"
+else
+        tree_install "$build"
+fi
 mkdir "$tree_root/opt/tests"
-cp -r "$here/." "$tree_root/opt/tests"
+for folder in "${folders[@]}"; do
+        cp -r "$folder/." "$tree_root/opt/tests"
+done
+cp "$source_root/packaging/debian/tests/first-pool" "$tree_root/opt/tests"
 chmod -R a+rX "$tree_root/opt"
+if [[ $prepare ]]; then
+        TREE=$tree_root bash -c "$prepare" || die "'$prepare' failed"
+fi
 tree_boot "$logs/boot.log" --private-network
 
 #
@@ -70,7 +101,7 @@ scenario() {
         local name=$1 cursor status
         cursor=$(inside journalctl -q -n 1 --show-cursor -o cat | sed -n 's/^-- cursor: //p')
         # In the background, because a trap does not interrupt a command but a wait.
-        inside timeout -k 5 180 bash "/opt/tests/$name/test.sh" 3>"$logs/$name.results" </dev/null 2>&1 &
+        inside timeout -k 5 240 bash "/opt/tests/$name/test.sh" 3>"$logs/$name.results" </dev/null 2>&1 &
         wait $!
         status=$?
         ((status == 0)) || printf 'fail\tthe scenario ended early with %d\n' "$status" >>"$logs/$name.results"
@@ -92,8 +123,9 @@ report() {
 # Some mostly wait and run beside the others, some concern all pools and run after them.
 first=() beside=() last=()
 for name in "${scenarios[@]}"; do
-        [[ -f $here/$name/test.sh ]] || die "There is no scenario '$name'"
-        case $(grep -m 1 '^# Runs ' "$here/$name/test.sh") in
+        script=$tree_root/opt/tests/$name/test.sh
+        [[ -f $script ]] || die "There is no scenario '$name'"
+        case $(grep -m 1 '^# Runs ' "$script") in
         *"beside the others"*) beside+=("$name") ;;
         *"after the others"*) last+=("$name") ;;
         *) first+=("$name") ;;

@@ -19,6 +19,9 @@ check "the first pool runs as php-one" equal "$(stat -c %U "/proc/$(manager one)
 check "the second pool runs as php-two" equal "$(stat -c %U "/proc/$(manager two)")" php-two
 
 info=$(fcgi one info.php)
+policy() { chrt -p "$1" | sed -n 's/.*policy: //p'; }
+check "the workers run with the unit's scheduling policy" equal "$(policy "$(workers one | head -1)")" SCHED_BATCH
+check "the manager does not wait for their turn" equal "$(policy "$(manager one)")" SCHED_OTHER
 check "PHP answers over FastCGI as fpm-fcgi" contains "$info" "sapi: fpm-fcgi"
 check "PHP runs as the pool's user" contains "$info" "uid: $(id -u php-one)"
 check "HOME is the state directory" contains "$info" "HOME: /var/lib/php-pool/one"

@@ -79,8 +79,8 @@ def photo():
 
 
 def start():
-    expect(page("/doku.php?id=start"), "Debian DokuWiki")
-    expect(page("/"), "Debian DokuWiki")
+    expect(page("/doku.php?id=start"), "DokuWiki]")
+    expect(page("/"), "DokuWiki]")
 
 
 def assets():
