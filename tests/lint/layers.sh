@@ -17,8 +17,9 @@ declare -A may=(
         [sapi]="util"
         [pool]="ipc config fcgi util"
         [worker]="sapi ipc fcgi config util"
-        [proxy]="http fcgi config util"
-        [ctl]="ipc config util"
+        [proxy]="http ipc fcgi config util"
+        [ctl]="http ipc config util"
+        [metrics]="ctl http ipc config util"
 )
 bad=0
 
