@@ -165,14 +165,20 @@ static bool worker_next_at_the_end(Worker *worker) {
         return false;
 }
 
-bool worker_next(Worker *worker) {
-        ScoreboardHead *head = scoreboard_head(worker->setup->board);
+/* What the manager queued has waited longest; but what is new and has spoken has just been waited for. */
+static bool worker_lets_others_first(const Worker *worker) {
+        if (atomic_load(&scoreboard_head(worker->setup->board)->queued) == 0)
+                return false;
+        if (worker->intake.fd < 0)
+                return true;
 
+        return !(worker->intake.fresh && worker->held_spoke) &&
+               !scoreboard_any_other_free(worker->setup->board, worker->number);
+}
+
+bool worker_next(Worker *worker) {
         while (!worker->stopping && atomic_load(&worker->slot->stop) == 0) {
-                /* others first: what the manager queued has waited longest */
-                if (atomic_load(&head->queued) > 0 &&
-                    (worker->intake.fd < 0 ||
-                     !scoreboard_any_other_free(worker->setup->board, worker->number)))
+                if (worker_lets_others_first(worker))
                         (void)worker_take_waiting(worker);
 
                 /* where others are idle the next connection wakes one of them: it would be gone when we look */
