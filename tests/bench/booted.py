@@ -22,7 +22,8 @@ class Booted:
         if os.getuid() != 0:
             raise FileNotFoundError("only root can boot a tree")
         said = subprocess.run([f"{HERE}/../integration/run.sh", "--build", bench.build, "--scenarios", f"{HERE}/booted",
-                               "--prepare", f"cp '{bench.build}/tests/empty' \"$TREE/usr/local/lib/\"", self.scenario],
+                               "--prepare", f"cp '{bench.build}/tests/empty' '{HERE}/memory.py' \"$TREE/usr/local/lib/\"",
+                               self.scenario],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         found = re.findall(r"^  FIGURE +(.*)", said.stdout, re.M)
         if said.returncode or not found:

@@ -11,6 +11,7 @@ import time
 import applications
 import figures
 import loads
+import memory
 import stacks
 from pools import FPM, PhpFpm, PhpPool
 
@@ -115,6 +116,7 @@ class Burst(Fcgi):
 
     def load(self, stack, seconds):
         stack.stop()
+        memory.touch()
         stack.start()
         script = f"{self.root}/sleep.php"
         loads.fcgi(self.bench.fcgi_load, stack.pool.socket, script, 1, 10, count=1)

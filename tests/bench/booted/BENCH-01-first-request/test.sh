@@ -72,8 +72,10 @@ spread() {
 first=() second=() empty=()
 for ((i = 0; i <= rounds; i++)); do
         sleeps empty
+        /usr/local/lib/memory.py
         e=$(ask_empty)
         sleeps first
+        /usr/local/lib/memory.py
         read -r a b < <(ask_pool)
         ((i)) || continue # the first of all reads everything from the disk
         empty+=("$e") first+=("$a") second+=("$b")
