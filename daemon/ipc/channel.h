@@ -67,6 +67,7 @@ typedef enum WorkerMessageType {
         WORKER_LEND, /* request_id; descriptor: its connection, to be answered if the worker has to be killed */
         WORKER_LEND_OVER, /* the request has ended: close it */
         WORKER_READY,     /* the resident script has booted */
+        WORKER_CLEAN,     /* lifetime_sec: sessions that nobody has written for so long have ended */
 } WorkerMessageType;
 
 typedef struct WorkerMessage WorkerMessage;
@@ -74,7 +75,11 @@ typedef struct WorkerMessage WorkerMessage;
 struct WorkerMessage {
         uint32_t type;
         uint32_t request_id; /* FastCGI's */
-        uint64_t since_usec; /* CLOCK_MONOTONIC: when the connection, or its unfinished request, began */
+        union {
+                uint64_t
+                        since_usec; /* CLOCK_MONOTONIC: when the connection, or its unfinished request, began */
+                uint64_t lifetime_sec;
+        };
 };
 
 typedef struct QueueMessage QueueMessage;

@@ -129,6 +129,20 @@ static int manager_on_child(sd_event_source *source, const struct signalfd_sigin
         return 0;
 }
 
+void manager_clean_sessions(Manager *manager, uint64_t lifetime_sec) {
+        static LogLimit limit = LOG_LIMIT(600 * USEC_PER_SEC, 1);
+        int r;
+
+        if (!manager->sessions_path || manager->state != MANAGER_RUNNING)
+                return;
+
+        r = sessions_clean(&manager->sessions, manager->event, manager->sessions_path, lifetime_sec);
+        if (r < 0 && log_limit_below(&limit))
+                log_warning_errno(r,
+                                  "Failed to clean '%s', sessions that have ended stay: %m",
+                                  manager->sessions_path);
+}
+
 static void manager_check_idle(Manager *manager, uint64_t now) {
         uint64_t idle = manager->current ? manager->current->config->idle_exit_usec : USEC_INFINITY;
         WorkerCount count;
@@ -251,7 +265,7 @@ int manager_new(Manager **ret,
         _cleanup_(pool_config_freep) PoolConfig *config = config_taken;
         _cleanup_(manager_freep) Manager *manager = NULL;
         _cleanup_(freep) char *path = NULL;
-        const char *cache = getenv("CACHE_DIRECTORY");
+        const char *cache = getenv("CACHE_DIRECTORY"), *state = getenv("STATE_DIRECTORY");
         int r;
 
         manager = calloc(1, sizeof(*manager));
@@ -271,6 +285,8 @@ int manager_new(Manager **ret,
         manager->last_request_usec = clock_now_usec();
         if (cache)
                 manager->spool_directory = strndup(cache, strcspn(cache, ":"));
+        if (state && asprintf(&manager->sessions_path, "%.*s/sessions", (int)strcspn(state, ":"), state) < 0)
+                manager->sessions_path = NULL;
 
         /* among busy workers it would wait for its turn with what they wait for */
         manager->is_batch = sched_getscheduler(0) == SCHED_BATCH && process_set_policy(SCHED_OTHER) >= 0;
@@ -336,11 +352,13 @@ Manager *manager_free(Manager *manager) {
         sd_event_source_disable_unref(manager->stop_source);
         sd_event_source_disable_unref(manager->second_source);
         sd_event_source_disable_unref(manager->deadline_source);
+        sessions_done(&manager->sessions);
         fd_close(manager->wake);
         queue_done(&manager->queue);
         scoreboard_done(&manager->board);
         listeners_done(&manager->listeners);
         sd_event_unref(manager->event);
+        free(manager->sessions_path);
         free(manager->spool_directory);
         free(manager->control_path);
         free(manager);

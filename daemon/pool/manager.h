@@ -22,6 +22,7 @@
 #include "pool/parking.h"
 #include "pool/queue.h"
 #include "pool/scaler.h"
+#include "pool/sessions.h"
 #include "util/list.h"
 #include "util/listen.h"
 
@@ -122,6 +123,8 @@ struct Manager {
         Control *control; /* or NULL */
         char *control_path;
         char *spool_directory; /* or NULL */
+        Sessions sessions;
+        char *sessions_path; /* or NULL */
 
         List generations;    /* Generation.link, oldest first */
         Generation *current; /* borrowed */
@@ -197,6 +200,9 @@ void manager_advance(Manager *manager);
 void manager_complain(Manager *manager, const char *format, ...) _printf_(2, 3);
 /* The same with an entry of the catalog: a "MESSAGE_ID=...". */
 void manager_complain_as(Manager *manager, const char *message_id, const char *format, ...) _printf_(3, 4);
+
+/* A worker asks: sessions that nobody has written for so long have ended. */
+void manager_clean_sessions(Manager *manager, uint64_t lifetime_sec);
 
 /* generation.c */
 int generation_start(Manager *manager, PoolConfig *config_taken, const char *worker_path);

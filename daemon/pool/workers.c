@@ -50,6 +50,8 @@ static ssize_t pool_worker_receive(PoolWorker *worker) {
                 loan_over(worker);
         else if (n == sizeof(message) && message.type == WORKER_READY && n_fds == 0)
                 pool_worker_on_booted(worker);
+        else if (n == sizeof(message) && message.type == WORKER_CLEAN && n_fds == 0)
+                manager_clean_sessions(worker->manager, message.lifetime_sec);
         else if (n != -EMSGSIZE)
                 for (size_t i = 0; i < n_fds; i++)
                         fd_close(fds[i]);

@@ -224,6 +224,7 @@ static void ini_lock_admin_values(const SapiOptions *options) {
 void embed_ini_after_start(const SapiOptions *options) {
         ini_clean_sessions(options);
         ini_lock_admin_values(options);
+        embed_session_start();
 }
 
 /* Called by PHP's parser for each line of PHP_VALUE. */

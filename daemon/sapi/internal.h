@@ -159,6 +159,8 @@ void resident_merge_shutdown(void); /* what the request registered runs with wha
 
 /* globals.c, session.c */
 void embed_globals_renew(void);
+void embed_session_start(void);
+void embed_session_prepare(void); /* after PHP has begun a request, which looks its module up */
 void embed_session_begin(void);
 void embed_session_end(void);
 

@@ -72,6 +72,7 @@ bool embed_begin(SapiContext *context, char *script) {
         embed_fill_request_info(context, script);
         zend_first_try {
                 ok = php_request_startup() == SUCCESS;
+                embed_session_prepare();
         }
         zend_end_try();
 

@@ -89,6 +89,8 @@ struct SapiOptions {
         const char *cache_directory;            /* opcache's file cache; or NULL */
         uint64_t request_usec;                  /* for the message of an interrupted request */
         int (*get_status)(SapiPoolStatus *ret); /* 0 or -errno */
+        /* Sessions in the state directory that nobody has written for so long have ended; NULL: PHP removes them itself. */
+        void (*clean_sessions)(uint64_t lifetime_sec);
 };
 
 struct SapiRequest {

@@ -23,6 +23,7 @@
 #include "util/log.h"
 #include "worker/environment.h"
 #include "worker/figures.h"
+#include "worker/run.h"
 #include "worker/template.h"
 
 #define EXIT_USAGE    64
@@ -108,6 +109,8 @@ static int run(const char *name) {
                 .cache_directory = cache,
                 .request_usec = config->request_usec,
                 .get_status = figures_get,
+                .clean_sessions = getenv("STATE_DIRECTORY") ? clean_sessions
+                                                            : NULL, /* else the manager knows no place */
         });
         if (r < 0)
                 return log_error_errno(r, "PHP did not start: %m"), EXIT_FAILURE;

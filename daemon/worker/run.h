@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "ipc/channel.h"
 #include "ipc/intake.h"
 #include "ipc/scoreboard.h"
 #include "sapi/sapi.h"
@@ -99,6 +100,10 @@ void worker_consider_retirement(Worker *worker, uint64_t n_requests);
 /* child.c */
 void child_start(Worker *worker);
 void child_end(const Worker *worker); /* the request has ended: does not return in what a script forked */
+
+/* clean.c */
+void clean_start(const Worker *worker);
+void clean_sessions(uint64_t lifetime_sec);
 
 /* lend.c */
 void lend_start(Worker *worker);

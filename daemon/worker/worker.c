@@ -250,6 +250,7 @@ int worker_main(const WorkerSetup *setup, uint32_t slot, int channel) {
         /* the template is not dumpable and we inherit that; we may be looked at (DESIGN: backtraces from outside) */
         (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* cannot fail for 1 */
         lend_start(&worker);
+        clean_start(&worker);
         child_start(&worker);
         worker_plan_retirement(&worker);
 

@@ -30,6 +30,7 @@ sessions=/var/lib/php-pool/sess/sessions
 cp -p "$sessions"/sess_* "$sessions/sess_longgone0000000000000000"
 touch -d '2 days ago' "$sessions/sess_longgone0000000000000000"
 check "another visitor begins another session" contains "$(http sess.test /count.php)" "1 of"
-check "which removes those that ended long ago" test ! -e "$sessions/sess_longgone0000000000000000"
+gone() { [[ ! -e $1 ]]; }
+check "those that ended long ago are removed" eventually 5 gone "$sessions/sess_longgone0000000000000000"
 check "and leaves the others" contains "$(count)" "3 of"
 rm -f "$jar"
