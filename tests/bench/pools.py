@@ -56,9 +56,14 @@ class PhpPool:
 
     def start(self):
         log = f"{self.dir}/{self.name}.log"
-        command = [*POLICY, "systemd-socket-activate", "-l", self.socket, "--fdname=fastcgi", self.bench.poold, self.name,
+        command = [*POLICY, "systemd-socket-activate", "-E", "STATE_DIRECTORY", "-E", "CACHE_DIRECTORY", "-l", self.socket, "--fdname=fastcgi", self.bench.poold, self.name,
                    "--config-dir", self.dir, "--worker", self.bench.worker]
-        self.process = self.bench.processes.start(command, user=USER, log=log)
+        directories = {}
+        for what in ("STATE", "CACHE"):  # as the unit has them
+            path = directories[f"{what}_DIRECTORY"] = f"{self.dir}/{self.name}.{what.lower()}"
+            os.makedirs(path, exist_ok=True)
+            shutil.chown(path, USER, USER)
+        self.process = self.bench.processes.start(command, user=USER, log=log, environment=directories)
         wait_for_socket(self.socket, log)
 
     def stop(self):
