@@ -24,7 +24,8 @@ class Booted:
         said = subprocess.run([f"{HERE}/../integration/run.sh", "--build", bench.build, "--scenarios", f"{HERE}/booted",
                                "--prepare", f"cp '{bench.build}/tests/empty' '{HERE}/memory.py' \"$TREE/usr/local/lib/\"",
                                self.scenario],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                              env=dict(os.environ, SCENARIO_SECONDS="1200"))
         found = re.findall(r"^  FIGURE +(.*)", said.stdout, re.M)
         if said.returncode or not found:
             raise RuntimeError(f"{self.scenario} failed: {said.stdout}{said.stderr}")
