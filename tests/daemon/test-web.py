@@ -100,7 +100,7 @@ class Web(unittest.TestCase):
 
     def browse(self, url, *options):
         with tempfile.TemporaryDirectory() as profile:
-            result = subprocess.run([*CHROMIUM, f"--user-data-dir={profile}", "--virtual-time-budget=20000", "--timeout=15000", *options, url],
+            result = subprocess.run([*CHROMIUM, f"--user-data-dir={profile}", "--virtual-time-budget=300000", "--timeout=15000", *options, url],
                                     capture_output=True, text=True, timeout=90, check=False)
         return result.stdout
 
@@ -213,14 +213,14 @@ class Web(unittest.TestCase):
         def load():
             while not stop.is_set():
                 self.pool.ask("hello.php")
-                time.sleep(0.05)
+                time.sleep(0.02)
 
         loader = threading.Thread(target=load)
         loader.start()
         self.addCleanup(loader.join)
         self.addCleanup(stop.set)
 
-        # time for a request is known when one has ended between two looks, which a busy machine may not manage
+        # time for a request is known when one has ended between two looks, for which the browser's virtual time must be long enough
         dom = until("the page knows it", lambda: (d := self.browse(self.start()[0], "--dump-dom")) and self.figures(d)[3:] != ["–"] and d, 90)
         self.assertIn("<title>PHP pools</title>", dom, "no script of a pool has run")
         self.assertIn("3 pools, 2 running", dom)
@@ -237,7 +237,7 @@ class Web(unittest.TestCase):
         figures = self.figures(dom)
         self.assertEqual(len(figures), 4, body)
         self.assertGreater(float(figures[0].removesuffix("/s")), 1, "requests per second, between two looks")
-        self.assertEqual(figures[1], "1 of 4")
+        self.assertRegex(figures[1], "^[12] of 4$")
         self.assertRegex(figures[3], r"^[1-9]\d* µs$|^\d+(\.\d)? ms$")
 
         picture = os.path.join(os.environ.get("PICTURES", tempfile.gettempdir()), "web.png")
