@@ -28,7 +28,6 @@ static char *session_path; /* ours; lives as long as the process */
 static bool session_may_be_cleaned_later(void) {
         const zend_execute_data *caller = EG(current_execute_data);
         const zend_string *name = caller && caller->func ? caller->func->common.function_name : NULL;
-
         const char *path = INI_STR("session.save_path");
 
         if (!path || strcmp(path, session_path) != 0)

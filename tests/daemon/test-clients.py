@@ -155,8 +155,8 @@ class ClientTest:
             connection.request("POST", "/post.php", iter([form[:7], form[7:]]), kind, encode_chunked=True)
             response = connection.getresponse()
             return f"{response.status}, {response.read()[:100]}"
-        except OSError as error:
-            return f"no answer ({error})"
+        except (OSError, http.client.HTTPException) as error:
+            return f"no answer ({error!r})"
         finally:
             connection.close()
 
