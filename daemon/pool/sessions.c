@@ -4,7 +4,7 @@
  *
  * PHP removes them in the middle of a request, one of session.gc_divisor: it
  * looks at each file of the directory, and whoever starts a session meanwhile
- * waits for the directory. With 6000 sessions that took a request in a thousand
+ * waits for the directory. With up to 173,000 sessions that took a request in a thousand
  * 0.1 to 0.8 s, and eight others with it. So a worker that PHP asks to clean asks
  * us (sapi/session.c), and we go through the directory in steps that nobody feels.
  *
