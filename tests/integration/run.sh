@@ -125,7 +125,7 @@ first=() beside=() last=()
 for name in "${scenarios[@]}"; do
         script=$tree_root/opt/tests/$name/test.sh
         [[ -f $script ]] || die "There is no scenario '$name'"
-        case $(grep -m 1 '^# Runs ' "$script") in
+        case $(grep -m 1 '^#.*Runs .* the others' "$script") in
         *"beside the others"*) beside+=("$name") ;;
         *"after the others"*) last+=("$name") ;;
         *) first+=("$name") ;;

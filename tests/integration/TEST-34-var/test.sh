@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # A full or read-only /var: what can work works, what cannot says so, and all is well again
-# when there is room. Runs after the others.
+# when there is room. Runs after the others: it takes the state directory from every pool.
 
 . /opt/tests/lib.sh
 
