@@ -114,9 +114,16 @@ struct ScoreboardHead {
         _Alignas(64) _Atomic uint64_t holding[SCOREBOARD_SLOTS_MAX / 64];
 };
 
+/* What the manager wants of a worker: to finish what it has and go. */
+typedef enum WorkerStop {
+        WORKER_STOP_NOT,
+        WORKER_STOP_LEAVE, /* others serve on: whatever has not begun is theirs */
+        WORKER_STOP_LAST,  /* nobody comes after: what is in the queue is served first */
+} WorkerStop;
+
 struct ScoreboardSlot {
         /* written by the manager */
-        _Alignas(64) _Atomic uint32_t stop; /* finish what you have and go */
+        _Alignas(64) _Atomic uint32_t stop; /* WorkerStop */
         _Atomic uint64_t cancelled;         /* request_number that an operator wants ended */
 
         /* written by the worker */

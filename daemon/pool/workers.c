@@ -176,7 +176,8 @@ void pool_worker_stop(PoolWorker *worker) {
                 return;
 
         worker->draining = true;
-        atomic_store(&scoreboard_slot(&worker->manager->board, worker->slot)->stop, 1);
+        atomic_store(&scoreboard_slot(&worker->manager->board, worker->slot)->stop,
+                     worker->manager->state == MANAGER_STOPPING ? WORKER_STOP_LAST : WORKER_STOP_LEAVE);
         /* wakes it where it waits; what it holds it can still send us */
         (void)shutdown(worker->channel, SHUT_WR); /* or it has gone already */
         boot_give_up(worker);

@@ -78,8 +78,9 @@ void worker_wait(Worker *worker); /* for the held connection, for others, or for
 void worker_tell_holding(Worker *worker);
 
 /* worker.c */
-bool worker_next(Worker *worker);  /* waits until a whole request is there; false: go */
-void worker_begin(Worker *worker); /* it is run from now on */
+WorkerStop worker_stop_wanted(const Worker *worker); /* by the manager; a worker may stop without */
+bool worker_next(Worker *worker);                    /* waits until a whole request is there; false: go */
+void worker_begin(Worker *worker);                   /* it is run from now on */
 void worker_end(Worker *worker, bool keep);
 void worker_be_idle(Worker *worker);
 

@@ -113,8 +113,10 @@ void worker_wait(Worker *worker) {
                 }
 
         if (worker->stopping) {
-                /* a listener wakes one worker for each connection: if that was us, nobody else knows of it */
-                if (listener && worker->intake.fd < 0)
+                /* they wake one worker for each connection: if that was us, nobody else knows of it */
+                if (queue && worker->intake.fd < 0 && worker_stop_wanted(worker) == WORKER_STOP_LEAVE)
+                        (void)worker_take_queued(worker);
+                if (listener)
                         (void)worker_accept(worker);
                 return;
         }

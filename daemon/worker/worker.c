@@ -143,13 +143,17 @@ static WorkerRead worker_read(Worker *worker) {
         return WORKER_READ_DROPPED;
 }
 
+WorkerStop worker_stop_wanted(const Worker *worker) {
+        return (WorkerStop)atomic_load(&worker->slot->stop);
+}
+
 /*
- * Asked to go. What the manager has queued by now was accepted and can wait for
- * no successor: it is served first. What is queued later is somebody else's, or
- * a worker's that is born for it.
+ * Asked to go with the pool. What the manager has queued by now was accepted and
+ * can wait for no successor: it is served first. What is queued later is somebody
+ * else's, or a worker's that is born for it.
  */
 static bool worker_next_at_the_end(Worker *worker) {
-        if (worker->broken || atomic_load(&worker->slot->stop) == 0)
+        if (worker->broken || worker_stop_wanted(worker) != WORKER_STOP_LAST)
                 return false;
 
         worker->stopping = true;
@@ -177,7 +181,7 @@ static bool worker_lets_others_first(const Worker *worker) {
 }
 
 bool worker_next(Worker *worker) {
-        while (!worker->stopping && atomic_load(&worker->slot->stop) == 0) {
+        while (!worker->stopping && worker_stop_wanted(worker) == WORKER_STOP_NOT) {
                 if (worker_lets_others_first(worker))
                         (void)worker_take_waiting(worker);
 
@@ -191,8 +195,12 @@ bool worker_next(Worker *worker) {
 
                         if (got != WORKER_READ_WAIT)
                                 worker->accept_failed = false;
-                        if (got == WORKER_READ_WHOLE)
+                        if (got == WORKER_READ_WHOLE) {
+                                /* a new generation may serve since we took it: it has newer code */
+                                if (worker_stop_wanted(worker) == WORKER_STOP_LEAVE)
+                                        break;
                                 return true;
+                        }
                         if (got == WORKER_READ_DROPPED)
                                 continue;
                 }

@@ -36,14 +36,14 @@ def name_of(pid):
         return ""
 
 
-def until(what, condition, seconds=10):
+def until(what, condition, seconds=10, pause=0.02):
     """Waits for the condition and gives its value; fails with @what."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         value = condition()
         if value:
             return value
-        time.sleep(0.02)
+        time.sleep(pause)
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
