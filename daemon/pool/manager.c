@@ -350,6 +350,7 @@ Manager *manager_free(Manager *manager) {
         sd_event_source_disable_unref(manager->tick_source);
         sd_event_source_disable_unref(manager->wake_source);
         sd_event_source_disable_unref(manager->stop_source);
+        sd_event_source_disable_unref(manager->handover_source);
         sd_event_source_disable_unref(manager->second_source);
         sd_event_source_disable_unref(manager->deadline_source);
         sessions_done(&manager->sessions);

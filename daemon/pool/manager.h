@@ -129,6 +129,13 @@ struct Manager {
         List generations;    /* Generation.link, oldest first */
         Generation *current; /* borrowed */
         Generation *next;    /* a reload is on its way; borrowed */
+
+        /* handover.c: how the others leave */
+        sd_event_source *handover_source;
+        unsigned int handover_number; /* of the generation that takes over, or took over last */
+        uint64_t handover_usec;       /* since then */
+        uint64_t handover_n_old;      /* HandoverView.n_old */
+
         unsigned int last_number;
         List workers; /* PoolWorker.link */
         Scaler scaler;
@@ -203,6 +210,9 @@ void manager_complain_as(Manager *manager, const char *message_id, const char *f
 
 /* A worker asks: sessions that nobody has written for so long have ended. */
 void manager_clean_sessions(Manager *manager, uint64_t lifetime_sec);
+
+/* handover.c: tells older workers to go, as many as may by now. True: that was all of them; else it calls manager_advance(). */
+bool manager_hand_over(Manager *manager);
 
 /* generation.c */
 int generation_start(Manager *manager, PoolConfig *config_taken, const char *worker_path);

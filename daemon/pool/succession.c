@@ -4,10 +4,11 @@
  *
  * `next` is on its way, `current` serves, all others drain. A reload, and the
  * death of the current template, start a next one; when it is ready it becomes
- * current, and when its first worker is there the others are told to finish. If
- * it cannot get ready it is forgotten, and the current one serves on. So there
- * is always somebody who serves, unless the first generation does not start:
- * then the service fails and says why.
+ * current, and when its first worker is there the others hand over to it, worker
+ * by worker (handover.h). Only then it is announced: what comes later is all its
+ * own. If it cannot get ready it is forgotten, and the current one serves on. So
+ * there is always somebody who serves, unless the first generation does not
+ * start: then the service fails and says why.
  */
 
 #include <errno.h>
@@ -148,16 +149,6 @@ static bool manager_has_ready_worker(const Manager *manager, const Generation *g
         }
 
         return generation->config->workers_min + generation->config->workers_spare == 0;
-}
-
-static void manager_drain_old(Manager *manager) {
-        LIST_FOREACH_SAFE (l, &manager->generations) {
-                Generation *generation = list_entry(l, Generation, link);
-
-                if (generation == manager->current || generation == manager->next)
-                        continue;
-                generation_drain(generation);
-        }
 }
 
 /* Templates without workers that nobody needs any more. */
@@ -307,9 +298,8 @@ void manager_advance(Manager *manager) {
             manager_has_ready_worker(manager, manager->current)) {
                 if (manager->state == MANAGER_STARTING)
                         manager->state = MANAGER_RUNNING;
-                if (manager->current->number > 1)
-                        manager_drain_old(manager);
-                if (!manager->ready_said || manager->announced != manager->current->number) {
+                if (manager_hand_over(manager) &&
+                    (!manager->ready_said || manager->announced != manager->current->number)) {
                         manager->announced = manager->current->number;
                         log_info("Generation %u serves, PHP %s",
                                  manager->current->number,
