@@ -12,7 +12,8 @@
  * has ended is no more, and `systemctl status` would not show it. So these go
  * through stderr: that stream belongs to the unit, whoever has written into it.
  * Last words that have a MESSAGE_ID cannot (a stream has no fields): they are sent
- * natively, and the program stays until journald has taken them.
+ * natively, and the program stays until journald has taken them. So does a worker
+ * with what PHP has said (log_flush()).
  */
 
 #include <inttypes.h>
@@ -47,6 +48,7 @@ static struct {
         const char *pool;
         int max_level;
         bool to_journal;
+        pid_t natively_pid; /* who has written to journald natively; another one: a process it was forked from */
 } log_target = { .name = "php-pool", .max_level = LOG_INFO };
 
 void log_open(const char *name) {
@@ -91,6 +93,7 @@ static void log_to_journal(int level, const char *message, const char *const *fi
                 iov[n++] = (struct iovec){ (void *)fields[i], strlen(fields[i]) };
 
         (void)sd_journal_sendv(iov, n); /* a log that cannot be written has nobody to tell */
+        log_target.natively_pid = getpid();
 }
 
 void log_entry(int level, const char *message, const char *const *fields) {
@@ -172,26 +175,43 @@ void log_last_words(const char *format, ...) {
         (void)sd_notifyf(/* unset_environment= */ 0, "STATUS=%s", message); /* or nobody listens */
 }
 
-/* Until the datagram is taken from its queue, and a little longer. */
-static void log_await_journald(int fd) {
-        struct timespec pause = { .tv_nsec = LAST_WAIT_NSEC };
-        int unread = 1;
-
-        for (int i = 0; i < LAST_LOOKS_MAX && unread > 0; i++) {
-                (void)nanosleep(&pause, NULL);
-                if (ioctl(fd, SIOCOUTQ, &unread) < 0) /* unix(7) */
-                        return;
-        }
-        (void)nanosleep(&pause, NULL);
-}
-
-/* @message has one line, as its form here demands (https://systemd.io/JOURNAL_NATIVE_PROTOCOL). */
-static bool log_send_last_words(const char *message_id, const char *message) {
+/* Sends, waits until the datagram is taken from its queue, and a little longer: by then all before it are as well. */
+static bool log_send_and_wait(const char *text, size_t size) {
         static const struct sockaddr_un address = {
                 .sun_family = AF_UNIX,
                 .sun_path = "/run/systemd/journal/socket",
         };
         _cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        struct timespec pause = { .tv_nsec = LAST_WAIT_NSEC };
+        int unread = 1;
+
+        if (fd < 0 || sendto(fd,
+                             text,
+                             size,
+                             MSG_DONTWAIT | MSG_NOSIGNAL,
+                             (const struct sockaddr *)&address,
+                             sizeof(address)) < 0)
+                return false;
+
+        for (int i = 0; i < LAST_LOOKS_MAX && unread > 0; i++) {
+                (void)nanosleep(&pause, NULL);
+                if (ioctl(fd, SIOCOUTQ, &unread) < 0) /* unix(7) */
+                        return true;
+        }
+        (void)nanosleep(&pause, NULL);
+        return true;
+}
+
+void log_flush(void) {
+        if (!log_target.to_journal || log_target.natively_pid != getpid())
+                return;
+
+        log_target.natively_pid = 0;
+        (void)log_send_and_wait("\n", 1); /* an end of an entry that has no fields, and so is none */
+}
+
+/* @message has one line, as its form here demands (https://systemd.io/JOURNAL_NATIVE_PROTOCOL). */
+static bool log_send_last_words(const char *message_id, const char *message) {
         char text[LOG_MESSAGE_MAX + 256];
         int n;
 
@@ -205,17 +225,7 @@ static bool log_send_last_words(const char *message_id, const char *message) {
                      log_target.pool ? "\n" : "",
                      message_id,
                      message);
-        if (fd < 0 || n < 0 || (size_t)n >= sizeof(text) ||
-            sendto(fd,
-                   text,
-                   (size_t)n,
-                   MSG_DONTWAIT | MSG_NOSIGNAL,
-                   (const struct sockaddr *)&address,
-                   sizeof(address)) < 0)
-                return false;
-
-        log_await_journald(fd);
-        return true;
+        return n >= 0 && (size_t)n < sizeof(text) && log_send_and_wait(text, (size_t)n);
 }
 
 void log_last_words_as(const char *message_id, const char *format, ...) {

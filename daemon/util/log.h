@@ -70,6 +70,12 @@ void log_last_words(const char *format, ...) _printf_(1, 2);
 /* The same with a "MESSAGE_ID=...", which makes journalctl -x explain it. Waits until journald has seen it. */
 void log_last_words_as(const char *message_id, const char *format, ...) _printf_(2, 3);
 
+/*
+ * For a process that ends now, or may: waits until journald has seen what this process has
+ * written natively, a second at most. At once where that is nothing.
+ */
+void log_flush(void);
+
 #define log_message(level, error, fields, ...) \
         log_full((level), (error), (fields), __FILE__, __LINE__, __func__, __VA_ARGS__)
 

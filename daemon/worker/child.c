@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "util/fd.h"
+#include "util/log.h"
 #include "worker/run.h"
 
 static Worker *child_worker;
@@ -34,6 +35,9 @@ void child_start(Worker *worker) {
 }
 
 void child_end(const Worker *worker) {
-        if (worker->is_child)
-                _exit(EXIT_SUCCESS);
+        if (!worker->is_child)
+                return;
+
+        log_flush();
+        _exit(EXIT_SUCCESS);
 }

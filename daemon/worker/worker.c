@@ -293,5 +293,6 @@ int worker_main(const WorkerSetup *setup, uint32_t slot, int channel) {
         fd_close(worker.channel);
         if (!worker.broken)
                 sapi_end_worker();
+        log_flush();
         return status;
 }

@@ -34,6 +34,18 @@ check "a fatal error gives 500" equal "$(fcgi journal error.php --query how=fata
 check "and is in the journal as an error" journal_has journal "no_such_function" PRIORITY=3
 check "PHP_POOL= finds the records as well" contains "$(journalctl -q -o cat PHP_POOL=journal)" "A warning on purpose"
 
+# Whose entry it is journald finds out from the process that wrote it.
+systemctl restart php-pool@journal.service
+cat >/srv/www/journal/last.php <<'PHP'
+<?php eval("function twice() {} function twice() {}");
+PHP
+journald=$(systemctl show -P MainPID systemd-journald.service)
+kill -STOP "$journald"
+fcgi journal last.php >/dev/null 2>&1
+sleep 0.3
+kill -CONT "$journald"
+check "what a worker says at its end is in the journal of its pool, be journald slow" journal_has journal "Cannot redeclare"
+
 check "another pool can write a record that claims to be ours" equal "$(fcgi liar forge.php --query other=journal)" sent
 check "which stands under its own unit" journal_has liar "forged"
 check "and not under ours" not contains "$(journal journal)" "forged"
