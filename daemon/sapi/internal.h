@@ -102,6 +102,9 @@ void embed_on_client_gone(void);
 void embed_check_client(void);
 
 /* timer.c */
+/* The script waits, or is about to (sapi_on_block()). Async-signal-safe if the function is. */
+void embed_tell_blocking(void);
+
 void embed_timer_begin(void);
 void embed_timer_forget(void); /* in a fork, which inherits no timers (setitimer(2)) */
 

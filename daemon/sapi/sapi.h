@@ -165,6 +165,13 @@ void sapi_run(SapiRequest *request);
 void sapi_run_resident(SapiResident *resident);
 
 /*
+ * @function is called once, before the script waits for something (sleep(), a socket, a
+ * lock, a child …) or when it has used a tick of processor time; possibly in a signal
+ * handler. NULL: nobody wants to know any more.
+ */
+void sapi_on_block(void (*function)(void));
+
+/*
  * What the worker @pid, a fork of this process, is executing: the frames of its
  * stack, 0 if it runs no script at this moment, or -errno (-EPERM: the kernel's
  * settings forbid to look, -ESRCH: it is gone). The worker does not notice.

@@ -66,6 +66,7 @@ static void timer_on_tick(int signo) {
         }
 
         embed_check_client();
+        embed_tell_blocking();
         if (timer.ticks_left > 0 && --timer.ticks_left == 0)
                 timer_expire();
 }

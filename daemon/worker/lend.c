@@ -37,6 +37,7 @@ static bool lend_is_cancelled(const Worker *worker) {
 static void lend_on_signal(int signo) {
         int saved = errno;
 
+        release_now(lend_worker);
         sapi_interrupt(lend_is_cancelled(lend_worker));
         lend_connection(lend_worker);
         errno = saved;

@@ -12,12 +12,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include "sapi/sapi.h"
 #include "util/clock.h"
-#include "util/fd.h"
 #include "util/log.h"
 #include "util/parse.h"
 #include "worker/run.h"
@@ -43,20 +41,6 @@ static int run_flush(void *userdata) {
         Run *run = userdata;
 
         return answer_flush(&run->worker->answer);
-}
-
-/* The script goes on, the connection does not wait for it: others may use it, even the script itself. */
-static void run_release(Run *run) {
-        Intake *intake = &run->worker->intake;
-        WorkerMessage message = { .type = WORKER_PARK_KEPT, .since_usec = clock_now_usec() };
-
-        if (run->keep)
-                /* or it closes */
-                (void)channel_send(run->worker->channel, &message, sizeof(message), &intake->fd, 1);
-        if (run->worker->held_watched)
-                (void)epoll_ctl(run->worker->epoll, EPOLL_CTL_DEL, intake->fd, NULL); /* it was added */
-        run->worker->held_watched = false;
-        intake->fd = fd_close(intake->fd);
 }
 
 static void run_write_error(void *userdata, const char *text, size_t size) {
@@ -86,7 +70,7 @@ static int run_finish(void *userdata, int exit_status, bool early) {
         if (early) {
                 atomic_store(&run->worker->slot->state, WORKER_FINISHED);
                 if (!intake_has_more(&run->worker->intake))
-                        run_release(run);
+                        release_begin(run->worker, run->keep);
         }
         return r;
 }
@@ -265,6 +249,7 @@ void run_end(Run *run) {
         Worker *worker = run->worker;
 
         child_end(worker);
+        release_end(worker);
         if (!run->ended) /* the status page, or a bailout in PHP's shutdown: the client still gets an end */
                 (void)run_finish(run, run->request.exit_status, /* early= */ false);
 

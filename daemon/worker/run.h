@@ -43,10 +43,14 @@ struct Worker {
         pid_t pid;                     /* ours */
         volatile sig_atomic_t running; /* a request: its connection may be lent */
         volatile sig_atomic_t lent;    /* to the manager */
-        bool held_watched;             /* the held connection is in the epoll */
-        bool held_spoke;               /* it may have bytes for us */
-        bool is_holding;               /* what the scoreboard says of us */
-        bool accept_failed;            /* wait before the next accept */
+        volatile sig_atomic_t
+                release_due;    /* the running script has answered, its connection is still here */
+        uint64_t answered_usec; /* since when the script goes on behind its answer; 0: it does not */
+        bool goes_on;           /* the last one that did took long */
+        bool held_watched;      /* the held connection is in the epoll */
+        bool held_spoke;        /* it may have bytes for us */
+        bool is_holding;        /* what the scoreboard says of us */
+        bool accept_failed;     /* wait before the next accept */
         bool stopping;
         bool broken;   /* PHP bailed out: no orderly shutdown */
         bool is_child; /* forked by a script */
@@ -105,6 +109,11 @@ void child_end(const Worker *worker); /* the request has ended: does not return 
 /* clean.c */
 void clean_start(const Worker *worker);
 void clean_sessions(uint64_t lifetime_sec);
+
+/* release.c */
+void release_begin(Worker *worker, bool keep); /* answered, and the script goes on */
+void release_end(Worker *worker);              /* it has ended */
+void release_now(Worker *worker);              /* in case it is due. Async-signal-safe */
 
 /* lend.c */
 void lend_start(Worker *worker);

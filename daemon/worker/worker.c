@@ -283,6 +283,7 @@ int worker_main(const WorkerSetup *setup, uint32_t slot, int channel) {
         worker_set_state(&worker, WORKER_DRAINING);
         (void)scoreboard_clear_idle(setup->board, slot); /* who else is idle is the manager's to see */
 
+        release_end(&worker);
         if (worker.intake.fd >= 0) /* PHP gave up in the midst of a resident script */
                 worker_park(&worker);
 
