@@ -51,11 +51,37 @@ static void manager_give_up_next(Manager *manager) {
         generation_drain(TAKE_PTR(manager->next));
 }
 
+/* Whether a generation could start with it; says what is in the way. Gives the executable. */
+static int manager_check_config(Manager *manager, const PoolConfig *config, char **ret_path) {
+        const char *id = MESSAGE_ID_LIMITS_TOO_LOW;
+        char text[512];
+        int r;
+
+        r = limits_check(config, text, sizeof(text));
+        if (r >= 0) {
+                id = MESSAGE_ID_CONFIG_REFUSED;
+                r = limits_check_files(config, text, sizeof(text));
+        }
+        if (r < 0) {
+                manager_complain_as(manager, id, "Reload refused, the old configuration stays: %s", text);
+                return r;
+        }
+
+        r = generation_find_worker(manager, config, ret_path);
+        if (r < 0)
+                manager_complain_as(
+                        manager,
+                        MESSAGE_ID_CONFIG_REFUSED,
+                        "Reload refused, the old configuration stays: no executable for PHP %s: %s",
+                        config->php_version ? config->php_version : "(any)",
+                        strerror(-r));
+        return r;
+}
+
 int manager_reload(Manager *manager) {
         _cleanup_(pool_config_freep) PoolConfig *config = NULL;
         _cleanup_(freep) char *path = NULL;
         ConfigError error = {};
-        char text[512];
         int r;
 
         if (manager->state != MANAGER_RUNNING)
@@ -81,30 +107,8 @@ int manager_reload(Manager *manager) {
                                     error.file,
                                     error.line,
                                     error.message);
-        if (r >= 0) {
-                const char *id = MESSAGE_ID_LIMITS_TOO_LOW;
-
-                r = limits_check(config, text, sizeof(text));
-                if (r >= 0) {
-                        id = MESSAGE_ID_CONFIG_REFUSED;
-                        r = limits_check_files(config, text, sizeof(text));
-                }
-                if (r < 0)
-                        manager_complain_as(manager,
-                                            id,
-                                            "Reload refused, the old configuration stays: %s",
-                                            text);
-        }
-        if (r >= 0) {
-                r = generation_find_worker(manager, config, &path);
-                if (r < 0)
-                        manager_complain_as(
-                                manager,
-                                MESSAGE_ID_CONFIG_REFUSED,
-                                "Reload refused, the old configuration stays: no executable for PHP %s: %s",
-                                config->php_version ? config->php_version : "(any)",
-                                strerror(-r));
-        }
+        if (r >= 0)
+                r = manager_check_config(manager, config, &path);
         if (r >= 0) {
                 r = generation_start(manager, TAKE_PTR(config), path);
                 if (r < 0)
