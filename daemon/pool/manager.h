@@ -137,7 +137,8 @@ struct Manager {
         uint64_t handover_n_old;      /* HandoverView.n_old */
 
         unsigned int last_number;
-        List workers; /* PoolWorker.link */
+        unsigned int reload_number; /* of the generation that the last reload has started */
+        List workers;               /* PoolWorker.link */
         Scaler scaler;
 
         /* watch.c */

@@ -111,6 +111,8 @@ int manager_reload(Manager *manager) {
                 r = manager_check_config(manager, config, &path);
         if (r >= 0) {
                 r = generation_start(manager, TAKE_PTR(config), path);
+                if (r >= 0)
+                        manager->reload_number = manager->next->number;
                 if (r < 0)
                         manager_complain(manager,
                                          "Reload failed, the old generation serves on: %s",
@@ -308,8 +310,11 @@ void manager_advance(Manager *manager) {
                         log_info("Generation %u serves, PHP %s",
                                  manager->current->number,
                                  manager->current->php);
-                        manager_say_ready(manager);
-                        control_reload_finished(manager->control, true, "The new generation serves");
+                        /* another reload may have begun meanwhile: then who waits, waits for that */
+                        if (manager->current->number >= manager->reload_number) {
+                                manager_say_ready(manager);
+                                control_reload_finished(manager->control, true, "The new generation serves");
+                        }
                 }
                 watch_look(manager);
         }

@@ -11,6 +11,8 @@
  *            starts workers up to max, and at max accepts what waits into the
  *            queue, so that it is served in order and has an end to its waiting.
  *            A look costs the same however many connections come.
+ *            In a pool of one worker each request takes the last idle place; while it is
+ *            idle and nobody waits, a look every SINGLE_TICK_USEC is enough.
  *   armed    nobody waited for QUIET_TICKS, but all workers are still busy: it
  *            waits for the listeners themselves.
  *
@@ -40,10 +42,12 @@
 #include "util/log.h"
 #include "util/message-ids.h"
 
-#define TICK_USEC    (5 * USEC_PER_MSEC)
-#define QUIET_TICKS  20U
-#define MISSED_TICKS 4U
-#define ACCEPT_MAX   256 /* connections taken in one look */
+#define TICK_USEC        (5 * USEC_PER_MSEC)
+#define SINGLE_TICK_USEC (50 * USEC_PER_MSEC)
+#define QUIET_TICKS      20U
+#define SINGLE_TICKS     4U
+#define MISSED_TICKS     4U
+#define ACCEPT_MAX       256 /* connections taken in one look */
 
 static bool watch_listeners_wait(const Manager *manager) {
         for (size_t i = 0; i < manager->listeners.n_items; i++) {
@@ -71,10 +75,10 @@ static void watch_arm(Manager *manager, bool arm) {
                                                   arm ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
-static void watch_tick(Manager *manager) {
+static void watch_tick(Manager *manager, uint64_t usec) {
         watch_set_awake(manager, true);
         watch_arm(manager, false);
-        (void)sd_event_source_set_time_relative(manager->tick_source, TICK_USEC);
+        (void)sd_event_source_set_time_relative(manager->tick_source, usec);
         (void)sd_event_source_set_enabled(manager->tick_source, SD_EVENT_ONESHOT);
 }
 
@@ -216,7 +220,7 @@ void watch_look(Manager *manager) {
         ScalerView view;
         WorkerCount count;
         size_t queued;
-        bool waits;
+        bool waits, is_single;
 
         queue_refill(&manager->queue);
         queued = queue_length(&manager->queue);
@@ -261,8 +265,9 @@ void watch_look(Manager *manager) {
         else
                 manager->quiet_ticks++;
 
-        if (manager->quiet_ticks < QUIET_TICKS || queued > 0)
-                watch_tick(manager);
+        is_single = view.max == 1 && view.n_idle == 1 && view.n_waiting == 0;
+        if (manager->quiet_ticks < (is_single ? SINGLE_TICKS : QUIET_TICKS) || queued > 0)
+                watch_tick(manager, is_single ? SINGLE_TICK_USEC : TICK_USEC);
         else
                 watch_settle(manager);
 }
@@ -317,7 +322,7 @@ static int watch_on_listener(sd_event_source *source, int fd, uint32_t events, v
         manager->quiet_ticks = 0;
         watch_look(manager);
         /* level-triggered: whatever was decided, the next look is a tick away */
-        watch_tick(manager);
+        watch_tick(manager, TICK_USEC);
         return 0;
 }
 

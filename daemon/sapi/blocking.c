@@ -5,9 +5,10 @@
  * The functions of the C library that a script waits in, itself or by an
  * extension, are called through linkage tables, so definitions in the program
  * take their place (ld.so(8): symbols are looked up in the program first). Each
- * tells, where somebody wants to know, and then calls the library's own. What
- * waits in read(2) is not seen: it has opened, forked or polled before, or reads
- * a file. A script that computes instead is noticed at the tick of timer.c.
+ * tells, where somebody wants to know, and then calls the library's own. Only the
+ * thread that asked is told: libcurl looks up names in another one. A script that
+ * computes instead is noticed at the tick of timer.c. One that waits in what is
+ * not here, in the kernel for a file's disk for example, is not noticed.
  */
 
 #include "sapi/internal.h"
@@ -15,9 +16,13 @@
 #include <dlfcn.h>
 #include <netdb.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/msg.h>
+#include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -32,7 +37,7 @@
                 next_;                                                      \
         })
 
-static void (*volatile blocking_function)(void);
+static _Thread_local void (*volatile blocking_function)(void);
 
 void sapi_on_block(void (*function)(void)) {
         blocking_function = function;
@@ -47,6 +52,16 @@ void embed_tell_blocking(void) {
 
         blocking_function = NULL;
         function();
+        errno = saved;
+}
+
+/* Reading from @fd would wait. */
+static void blocking_look(int fd) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        int saved = errno;
+
+        if (blocking_function && ppoll(&p, 1, &(struct timespec){}, NULL) == 0)
+                embed_tell_blocking();
         errno = saved;
 }
 
@@ -110,4 +125,82 @@ ZEND_API pid_t fork(void) {
 ZEND_API pid_t waitpid(pid_t pid, int *ret_status, int options) {
         embed_tell_blocking();
         return NEXT(waitpid)(pid, ret_status, options);
+}
+
+ZEND_API pid_t wait3(int *ret_status, int options, struct rusage *ret_usage) {
+        embed_tell_blocking();
+        return NEXT(wait3)(ret_status, options, ret_usage);
+}
+
+ZEND_API pid_t wait4(pid_t pid, int *ret_status, int options, struct rusage *ret_usage) {
+        embed_tell_blocking();
+        return NEXT(wait4)(pid, ret_status, options, ret_usage);
+}
+
+ZEND_API int sigwaitinfo(const sigset_t *restrict set, siginfo_t *restrict ret) {
+        embed_tell_blocking();
+        return NEXT(sigwaitinfo)(set, ret);
+}
+
+ZEND_API int sigtimedwait(const sigset_t *restrict set,
+                          siginfo_t *restrict ret,
+                          const struct timespec *restrict timeout) {
+        embed_tell_blocking();
+        return NEXT(sigtimedwait)(set, ret, timeout);
+}
+
+ZEND_API int gethostbyname_r(const char *restrict name,
+                             struct hostent *restrict buffer,
+                             char *restrict text,
+                             size_t size,
+                             struct hostent **restrict ret,
+                             int *restrict ret_error) {
+        embed_tell_blocking();
+        return NEXT(gethostbyname_r)(name, buffer, text, size, ret, ret_error);
+}
+
+ZEND_API int semop(int id, struct sembuf *operations, size_t n_operations) {
+        embed_tell_blocking();
+        return NEXT(semop)(id, operations, n_operations);
+}
+
+ZEND_API ssize_t msgrcv(int id, void *message, size_t size, long type, int flags) {
+        embed_tell_blocking();
+        return NEXT(msgrcv)(id, message, size, type, flags);
+}
+
+/* The connection would be closed with the program that is replaced. */
+ZEND_API int execve(const char *path, char *const *arguments, char *const *environment) {
+        embed_tell_blocking();
+        return NEXT(execve)(path, arguments, environment);
+}
+
+ZEND_API ssize_t read(int fd, void *data, size_t size) {
+        blocking_look(fd);
+        return NEXT(read)(fd, data, size);
+}
+
+ZEND_API ssize_t recv(int fd, void *data, size_t size, int flags) {
+        blocking_look(fd);
+        return NEXT(recv)(fd, data, size, flags);
+}
+
+ZEND_API ssize_t recvfrom(int fd,
+                          void *restrict data,
+                          size_t size,
+                          int flags,
+                          struct sockaddr *restrict address,
+                          socklen_t *restrict address_size) {
+        blocking_look(fd);
+        return NEXT(recvfrom)(fd, data, size, flags, address, address_size);
+}
+
+ZEND_API ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
+        blocking_look(fd);
+        return NEXT(recvmsg)(fd, message, flags);
+}
+
+ZEND_API int accept(int fd, struct sockaddr *restrict address, socklen_t *restrict size) {
+        blocking_look(fd);
+        return NEXT(accept)(fd, address, size);
 }

@@ -16,6 +16,7 @@
  * with what PHP has said (log_flush()).
  */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <linux/sockios.h>
 #include <stdarg.h>
@@ -185,15 +186,22 @@ static bool log_send_and_wait(const char *text, size_t size) {
         struct timespec pause = { .tv_nsec = LAST_WAIT_NSEC };
         int unread = 1;
 
-        if (fd < 0 || sendto(fd,
-                             text,
-                             size,
-                             MSG_DONTWAIT | MSG_NOSIGNAL,
-                             (const struct sockaddr *)&address,
-                             sizeof(address)) < 0)
-                return false;
+        int i = 0;
 
-        for (int i = 0; i < LAST_LOOKS_MAX && unread > 0; i++) {
+        if (fd < 0)
+                return false;
+        while (sendto(fd,
+                      text,
+                      size,
+                      MSG_DONTWAIT | MSG_NOSIGNAL,
+                      (const struct sockaddr *)&address,
+                      sizeof(address)) < 0) {
+                if (errno != EAGAIN || ++i == LAST_LOOKS_MAX)
+                        return false;
+                (void)nanosleep(&pause, NULL); /* its queue is full: it is behind */
+        }
+
+        for (; i < LAST_LOOKS_MAX && unread > 0; i++) {
                 (void)nanosleep(&pause, NULL);
                 if (ioctl(fd, SIOCOUTQ, &unread) < 0) /* unix(7) */
                         return true;

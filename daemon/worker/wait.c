@@ -11,7 +11,9 @@
  * are free. So as long as others are free, who holds a connection waits for that
  * alone, and only for HOLD_MSEC: the others may be gone by then. Else two kept
  * connections could chase each other through the queue, one worker and the
- * manager, while all others are idle.
+ * manager, while all others are idle. Then it waits for all, and after SILENT_MSEC
+ * the manager waits for that connection: in a pool that is asked now and then, or
+ * one of many behind one front, each request would take that turn if it came sooner.
  *
  * A new connection may be accepted before its client has come to write. It gets
  * FRESH_MSEC for that, whoever else waits, and once: through the manager it would
@@ -26,6 +28,7 @@
 
 #define HOLD_MSEC   5
 #define FRESH_MSEC  2
+#define SILENT_MSEC 50
 #define EVENTS_MAX  8
 #define TAG_CHANNEL UINT32_MAX
 #define TAG_QUEUE   (UINT32_MAX - 1)
@@ -56,8 +59,8 @@ void worker_tell_holding(Worker *worker) {
         worker->is_holding = holding;
 }
 
-/* Whatever else comes is for others, or can wait that long. */
-static void worker_wait_for_held(Worker *worker, int msec) {
+/* Whatever else comes is for others, or can wait that long. False: nothing came. */
+static bool worker_wait_for_held(Worker *worker, int msec) {
         struct pollfd p[] = {
                 { .fd = worker->intake.fd, .events = POLLIN | POLLRDHUP },
                 { .fd = worker->channel, .events = POLLIN | POLLRDHUP },
@@ -68,8 +71,7 @@ static void worker_wait_for_held(Worker *worker, int msec) {
                 worker->stopping = true;
         if (p[0].revents)
                 worker->held_spoke = true;
-        if (n == 0)
-                worker_park(worker);
+        return n != 0;
 }
 
 void worker_wait(Worker *worker) {
@@ -82,8 +84,12 @@ void worker_wait(Worker *worker) {
                 bool others_free = scoreboard_any_other_free(worker->setup->board, worker->number);
 
                 if (others_free || worker->intake.fresh) {
-                        worker_wait_for_held(worker, others_free ? HOLD_MSEC : FRESH_MSEC);
-                        return;
+                        if (worker_wait_for_held(worker, others_free ? HOLD_MSEC : FRESH_MSEC))
+                                return;
+                        if (worker->intake.fresh) {
+                                worker_park(worker);
+                                return;
+                        }
                 }
         }
 
@@ -95,7 +101,7 @@ void worker_wait(Worker *worker) {
                 worker->held_watched = true;
         }
 
-        n = epoll_wait(worker->epoll, events, EVENTS_MAX, worker->intake.fd >= 0 ? HOLD_MSEC : -1);
+        n = epoll_wait(worker->epoll, events, EVENTS_MAX, worker->intake.fd >= 0 ? SILENT_MSEC : -1);
         for (int i = 0; i < n; i++)
                 switch (events[i].data.u32) {
                 case TAG_CHANNEL:
@@ -114,7 +120,7 @@ void worker_wait(Worker *worker) {
 
         if (worker->stopping) {
                 /* they wake one worker for each connection: if that was us, nobody else knows of it */
-                if (queue && worker->intake.fd < 0 && worker_stop_wanted(worker) == WORKER_STOP_LEAVE)
+                if (queue && worker_stop_wanted(worker) == WORKER_STOP_LEAVE)
                         (void)worker_take_queued(worker);
                 if (listener)
                         (void)worker_accept(worker);

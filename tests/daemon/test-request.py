@@ -211,8 +211,10 @@ class RequestTest(unittest.TestCase):
             "runs a process": '$p = proc_open(["sleep", "1"], [], $pipes); proc_close($p);',
             "waits for a lock": f'$p = popen("flock {lock} sleep 1", "r"); usleep(200000); $f = fopen("{lock}", "c"); flock($f, LOCK_EX);',
         }
+        before = {"reads from a command": '$p = popen("sleep 1", "r");'}
+        waits["reads from a command"] = "fgets($p);"
         for n, (what, code) in enumerate(waits.items()):
-            self.pool.write(f"waits{n}.php", f'<?php echo "before"; fastcgi_finish_request(); {code}')
+            self.pool.write(f"waits{n}.php", f'<?php {before.get(what, "")} echo "before"; fastcgi_finish_request(); {code}')
             connection = Connection(self.pool.socket)
             self.addCleanup(connection.close)
             with self.subTest(what):

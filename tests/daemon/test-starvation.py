@@ -23,6 +23,7 @@ from frontends import Nginx, program  # noqa: E402
 
 WORKERS, IDLE, KEPT = 4, 64, 16
 PAIRS = 7  # short ones: what else the machine does spoils some, and their median does not mind
+TURN_MSEC = 3.5  # that a process waits for who else runs; where p99 is below, nobody had to wait, which more load changes
 
 
 def load(server, *arguments):
@@ -93,15 +94,17 @@ class StarvationTest(unittest.TestCase):
 
     @unittest.skipUnless(program("nginx") and program("wrk"), "nginx and wrk are not installed")
     def test_kept_connections_do_not_starve_others(self):
-        plain, plain_front = self.pool()
-        kept, kept_front = self.pool(keepalive=KEPT)
-        peers = self.hold(kept)
-        capacities = self.capacity(plain, plain_front), self.capacity(kept, kept_front)
-        rate = min(capacities) / 2
-        print(f"\ncapacity of a client without keep-alive beside nginx: {capacities[0]:.0f}/s plain, {capacities[1]:.0f}/s with kept "
-              f"connections; it sends half of the lower, {rate:.0f}/s")
-        plain_p99, kept_p99 = [], []
+        plain_p99, kept_p99, rate = [], [], None
         for _ in range(PAIRS):
+            # each pair with servers of its own: which of them share a processor is decided at their start, and p99 with it
+            plain, plain_front = self.pool()
+            kept, kept_front = self.pool(keepalive=KEPT)
+            peers = self.hold(kept)
+            if not rate:
+                capacities = self.capacity(plain, plain_front), self.capacity(kept, kept_front)
+                rate = min(capacities) / 2
+                print(f"\ncapacity of a client without keep-alive beside nginx: {capacities[0]:.0f}/s plain, {capacities[1]:.0f}/s with kept "
+                      f"connections; it sends half of the lower, {rate:.0f}/s")
             before, wrk_before = self.under_load(plain, plain_front, rate)
             after, wrk_after = self.under_load(kept, kept_front, rate)
             plain_p99.append(before["latency_ms"]["p99"])
@@ -113,9 +116,9 @@ class StarvationTest(unittest.TestCase):
                 self.assertGreater(wrk.rate, 100)
             self.assertEqual(sum(after["errors"].values()), 0, "no error")
             self.assertEqual(after["unanswered"], 0, "none unanswered at the end")
-        self.check(kept, peers)
+            self.check(kept, peers)
         print(f"medians of the p99: {median(plain_p99):.2f} ms plain, {median(kept_p99):.2f} ms kept")
-        self.assertLessEqual(median(kept_p99), 2 * median(plain_p99))
+        self.assertLessEqual(median(kept_p99), 2 * max(median(plain_p99), TURN_MSEC))
 
     def test_many_busy_kept_connections_are_all_served(self):
         pool, _ = self.pool()
