@@ -167,6 +167,7 @@ static void scoreboard_write(char *to, size_t size, const char *from) {
 
 void scoreboard_describe(ScoreboardSlot *slot, const ScoreboardText *text) {
         atomic_fetch_add(&slot->text_sequence, 1);
+        atomic_fetch_add(&slot->request_number, 1);
         scoreboard_write(slot->id, sizeof(slot->id), text->id);
         scoreboard_write(slot->method, sizeof(slot->method), text->method);
         scoreboard_write(slot->uri, sizeof(slot->uri), text->uri);
@@ -205,7 +206,6 @@ void scoreboard_copy(const Scoreboard *board, size_t i, ScoreboardCopy *ret) {
                 .state_usec = atomic_load(&slot->state_usec),
                 .n_requests = atomic_load(&slot->n_requests),
                 .n_refused = atomic_load(&slot->n_refused),
-                .request_number = atomic_load(&slot->request_number),
                 .body_size = atomic_load(&slot->body_size),
                 .memory = atomic_load(&slot->memory),
                 .duration_usec = atomic_load(&slot->duration_usec),
@@ -220,6 +220,7 @@ void scoreboard_copy(const Scoreboard *board, size_t i, ScoreboardCopy *ret) {
         for (int t = 0; t < SCOREBOARD_TRIES; t++) {
                 uint32_t before = atomic_load(&slot->text_sequence);
 
+                ret->request_number = atomic_load(&slot->request_number);
                 scoreboard_read(ret->id, sizeof(ret->id), slot->id);
                 scoreboard_read(ret->method, sizeof(ret->method), slot->method);
                 scoreboard_read(ret->uri, sizeof(ret->uri), slot->uri);

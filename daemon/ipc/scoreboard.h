@@ -133,7 +133,7 @@ struct ScoreboardSlot {
         _Atomic uint64_t state_usec;         /* CLOCK_MONOTONIC, since when */
         _Atomic uint64_t n_requests;         /* ended */
         _Atomic uint64_t n_refused;          /* connections that broke the protocol */
-        _Atomic uint64_t request_number;     /* counts up with each request that begins */
+        _Atomic uint64_t request_number;     /* counts up with each request that is described */
         _Atomic uint64_t body_size;          /* of the last request, bytes */
         _Atomic uint64_t memory;             /* peak of the last request, bytes */
         _Atomic uint64_t duration_usec;      /* of the last request */

@@ -95,7 +95,7 @@ void embed_overrides_done(SapiContext *context);
 
 /* interrupt.c */
 void embed_interrupt_start(void);
-void embed_interrupt_begin(void);
+void embed_interrupt_look(void); /* PHP has forgotten what it was told while it began the request */
 /* A write has failed: the script will end, unless it wants to go on. */
 void embed_on_client_gone(void);
 /* The same where nothing is written; safe in a signal handler. */

@@ -36,7 +36,7 @@ static unsigned int interrupt_writes;
 static uint64_t interrupt_begin_usec; /* of the request that runs */
 static void (*interrupt_next)(zend_execute_data *execute_data);
 
-void embed_interrupt_begin(void) {
+void sapi_interrupt_begin(void) {
         interrupt_begin_usec = clock_now_usec();
         interrupt_late = 0;
         interrupt_cancelled = 0;
@@ -116,6 +116,11 @@ void sapi_interrupt(bool cancelled) {
         if (cancelled)
                 interrupt_cancelled = 1;
         zend_atomic_bool_store(&EG(vm_interrupt), true);
+}
+
+void embed_interrupt_look(void) {
+        if (interrupt_late || interrupt_cancelled || interrupt_alone)
+                zend_atomic_bool_store(&EG(vm_interrupt), true);
 }
 
 void embed_interrupt_start(void) {

@@ -72,6 +72,7 @@ bool embed_begin(SapiContext *context, char *script) {
         embed_fill_request_info(context, script);
         zend_first_try {
                 ok = php_request_startup() == SUCCESS;
+                embed_interrupt_look();
                 embed_session_prepare();
         }
         zend_end_try();
@@ -150,7 +151,6 @@ void sapi_run(SapiRequest *request) {
         request->exit_status = 0;
         request->retire = false;
         SG(server_context) = &context;
-        embed_interrupt_begin();
         embed_timer_begin();
 
         outcome = embed_find_script(&context, &script, &known, &reason);

@@ -99,7 +99,6 @@ bool resident_begin(SapiContext *context, const char *script) {
         volatile bool ok = false;
 
         SG(server_context) = context;
-        embed_interrupt_begin();
         embed_timer_begin();
         embed_fill_request_info(context, (char *)script);
 

@@ -125,7 +125,7 @@ void sapi_run_resident(SapiResident *options) {
                 return;
 
         SG(server_context) = &resident.context;
-        embed_interrupt_begin();
+        sapi_interrupt_begin();
         if (embed_begin(&resident.context, (char *)options->script)) {
                 SG(request_info).no_headers = 1;
                 zend_try {

@@ -178,6 +178,9 @@ void sapi_on_block(void (*function)(void));
  */
 ssize_t sapi_trace(pid_t pid, SapiFrame *frames, size_t n_max);
 
+/* A request begins: what was asked of the one before is forgotten. Before sapi_run(), and in SapiResident.next. */
+void sapi_interrupt_begin(void);
+
 /*
  * Safe in a signal handler: ends the running script as max_execution_time would,
  * if it is over its time or @cancelled.

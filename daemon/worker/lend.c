@@ -50,8 +50,12 @@ void lend_start(Worker *worker) {
         (void)sigaction(SIGRTMIN, &action, NULL); /* cannot fail for a valid signal */
 }
 
+/* The request can be found by its id already: whoever has ended it since then came before we listened. */
 void lend_begin(Worker *worker) {
+        sapi_interrupt_begin();
         worker->running = 1;
+        if (lend_is_cancelled(worker))
+                lend_on_signal(SIGRTMIN);
 }
 
 void lend_end(Worker *worker) {

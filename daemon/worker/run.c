@@ -226,6 +226,7 @@ bool run_begin(Run *run, Worker *worker) {
         run_fill_request(run);
         run_set_id(run);
         run_describe(run);
+        lend_begin(worker);
 
         if (!run_param(run, "REQUEST_METHOD")) {
                 worker_refuse(worker, 400, "Bad Request", "The front end sent no REQUEST_METHOD.\n");

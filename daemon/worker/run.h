@@ -117,7 +117,7 @@ void release_now(Worker *worker);              /* in case it is due. Async-signa
 
 /* lend.c */
 void lend_start(Worker *worker);
-void lend_begin(Worker *worker);
+void lend_begin(Worker *worker); /* after the scoreboard tells of the request */
 void lend_end(Worker *worker);
 
 /* Runs the whole request of worker->intake. True: the connection may be kept. */

@@ -73,14 +73,12 @@ void worker_begin(Worker *worker) {
         ScoreboardHead *head = scoreboard_head(worker->setup->board);
 
         worker_set_state(worker, WORKER_BUSY);
-        atomic_fetch_add(&worker->slot->request_number, 1);
         if (scoreboard_clear_idle(worker->setup->board, worker->number) && atomic_load(&head->awake) == 0) {
                 uint64_t one = 1;
 
                 /* nobody is left for the next one: the manager has to know. It can only fail when full of wakes */
                 (void)!write(worker->setup->wake, &one, sizeof(one));
         }
-        lend_begin(worker);
 }
 
 void worker_be_idle(Worker *worker) {

@@ -151,6 +151,18 @@ class InspectTest(unittest.TestCase):
         self.assertIn("ended by an operator", pool.log())
         self.assertEqual(pool.ask("hello.php").body, b"hello")
 
+    def test_an_operator_ends_a_request_that_has_just_begun(self):
+        """PHP forgets, when it has taken the upload in, what it was told before."""
+        pool = self.pool('workers: { max = 2; }; limits: { body = "64M"; }; timeouts: { kill = "5s"; };'
+                         ' php: { values = [ "post_max_size=64M", "upload_max_filesize=64M" ]; };')
+        body = (b'--B\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n' + b"u" * (48 << 20) + b"\r\n--B--\r\n")
+        params = encoded(os.path.join(pool.root, "spin.php"), "s=20", "POST", len(body), {"CONTENT_TYPE": "multipart/form-data; boundary=B"})
+        peer = Peer(pool.socket, timeout=20)
+        peer.send(whole(params, body))
+        begun = until("it has begun", lambda: next((w for w in status(pool)["list"] if w["uri"] == "/spin.php?s=20"), None), pause=0.001)
+        self.assertEqual(call(pool, "KillRequest", id=begun["request_id"]), {})
+        self.assertEqual(peer.reply().status, 500)
+
     def test_an_operator_ends_what_goes_on_after_its_answer(self):
         pool = self.pool('workers: { max = 2; }; timeouts: { kill = "500ms"; };')
         for what in ("spin", "block"):
