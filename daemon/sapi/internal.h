@@ -86,6 +86,7 @@ embed_find_script(SapiContext *context, char **ret_script, bool *ret_known, cons
  * with *ret_reason set: what the front end sent cannot be right (403, 404). Else
  * -errno of stat(2) or -ENOMEM.
  */
+int embed_stat_script(const char *path, struct stat *ret); /* stat(2), or what it said just now; -errno */
 int embed_locate_script(SapiContext *context, char *path, struct stat *ret_st, const char **ret_reason);
 
 /* @name: a static string; @value NULL: scripts do not see it. */

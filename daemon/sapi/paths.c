@@ -7,11 +7,12 @@
  * path, all links followed, lies below root or one of the `also` directories.
  *
  * Following links costs a system call per path component, so the outcome is
- * kept per path. One stat(2) per request proves that the path still means the
- * same file (device, inode, change time): a `current` link that was switched
- * leads to another inode and is resolved anew at once. What stat(2) cannot see,
- * a directory renamed above the file or a root that moved, is seen within
- * CACHE_USEC.
+ * kept per path. A stat(2) proves that the path still means the same file (device,
+ * inode, change time): a `current` link that was switched leads to another inode
+ * and is resolved anew. It is made for each request, except for those that a worker
+ * gets within SEEN_USEC of the last one for that path, sooner than anybody can
+ * change a file and ask for it. What stat(2) cannot see, a directory renamed above
+ * the file or a root that moved, is seen within CACHE_USEC.
  */
 
 #include "sapi/internal.h"
@@ -25,6 +26,7 @@
 #include "util/clock.h"
 
 #define CACHE_USEC  USEC_PER_SEC
+#define SEEN_USEC   (2 * USEC_PER_MSEC)
 #define CACHE_SLOTS 64U
 
 struct PathEntry {
@@ -34,6 +36,7 @@ struct PathEntry {
         ino_t inode;
         struct timespec changed;
         uint64_t checked_usec;
+        uint64_t seen_usec; /* by the last stat(2) */
 };
 
 static struct PathEntry path_cache[CACHE_SLOTS];
@@ -46,6 +49,33 @@ static struct PathEntry *path_entry(const char *path) {
                 hash = (hash ^ (uint8_t)*p) * 16777619U;
 
         return &path_cache[hash % CACHE_SLOTS];
+}
+
+static bool path_is_same(const struct PathEntry *entry, const char *path, const struct stat *st) {
+        return entry->path && entry->inode == st->st_ino && entry->device == st->st_dev &&
+               entry->changed.tv_sec == st->st_ctim.tv_sec && entry->changed.tv_nsec == st->st_ctim.tv_nsec &&
+               strcmp(entry->path, path) == 0;
+}
+
+int embed_stat_script(const char *path, struct stat *ret) {
+        struct PathEntry *entry = path_entry(path);
+        uint64_t now = clock_now_usec();
+
+        if (entry->path && now - entry->seen_usec < SEEN_USEC && strcmp(entry->path, path) == 0) {
+                *ret = (struct stat){
+                        .st_mode = S_IFREG,
+                        .st_dev = entry->device,
+                        .st_ino = entry->inode,
+                        .st_ctim = entry->changed,
+                };
+                return 0;
+        }
+
+        if (stat(path, ret) < 0)
+                return -errno;
+        if (path_is_same(entry, path, ret))
+                entry->seen_usec = now;
+        return 0;
 }
 
 static bool path_has_extension(const char *path) {
@@ -143,9 +173,7 @@ static SapiPathOutcome path_resolve(const char *path,
         SapiPathOutcome outcome;
         char *copy, *real;
 
-        if (entry->path && entry->inode == st->st_ino && entry->device == st->st_dev &&
-            entry->changed.tv_sec == st->st_ctim.tv_sec && entry->changed.tv_nsec == st->st_ctim.tv_nsec &&
-            now - entry->checked_usec < CACHE_USEC && strcmp(entry->path, path) == 0) {
+        if (now - entry->checked_usec < CACHE_USEC && path_is_same(entry, path, st)) {
                 *ret_real = entry->real;
                 *ret_known = true;
                 return SAPI_PATH_FOUND;

@@ -172,6 +172,13 @@ void sapi_run_resident(SapiResident *resident);
 void sapi_on_block(void (*function)(void));
 
 /*
+ * A worker keeps what the next request needs anyway (opcache-lock.c). When none comes
+ * for some milliseconds it gives that back: others may wait for it.
+ */
+bool sapi_may_rest(void); /* there is something to give back */
+void sapi_rest(void);
+
+/*
  * What the worker @pid, a fork of this process, is executing: the frames of its
  * stack, 0 if it runs no script at this moment, or -errno (-EPERM: the kernel's
  * settings forbid to look, -ESRCH: it is gone). The worker does not notice.

@@ -281,7 +281,7 @@ static int script_fix(Script *script, struct stat *st) {
         }
 
         if (size > 0 && script->path[size - 1] != '/')
-                r = stat(script->path, st) < 0 ? -errno : 0;
+                r = embed_stat_script(script->path, st);
         else
                 r = -ENOENT;
         if (r == 0) {
@@ -302,7 +302,7 @@ static int script_take_translated(Script *script, struct stat *st) {
 
         if (size > 0 && size < sizeof(script->path) && !embed_ini.discard_path)
                 memcpy(script->path, script->translated, size + 1);
-        return stat(script->path, st) < 0 ? -errno : 0;
+        return embed_stat_script(script->path, st);
 }
 
 /* A component ".." is never right in what a front end has resolved, and php-fpm refuses it too. */

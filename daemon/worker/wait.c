@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include "sapi/sapi.h"
 #include "util/fd.h"
 #include "worker/run.h"
 
@@ -77,7 +78,7 @@ static bool worker_wait_for_held(Worker *worker, int msec) {
 void worker_wait(Worker *worker) {
         struct epoll_event events[EVENTS_MAX];
         bool queue = false, listener = false;
-        int n;
+        int msec = -1, n;
 
         worker_tell_holding(worker);
         if (worker->is_holding && !worker->held_watched) {
@@ -101,7 +102,16 @@ void worker_wait(Worker *worker) {
                 worker->held_watched = true;
         }
 
-        n = epoll_wait(worker->epoll, events, EVENTS_MAX, worker->intake.fd >= 0 ? SILENT_MSEC : -1);
+        if (sapi_may_rest())
+                msec = HOLD_MSEC;
+        else if (worker->intake.fd >= 0)
+                msec = SILENT_MSEC;
+
+        n = epoll_wait(worker->epoll, events, EVENTS_MAX, msec);
+        if (n == 0 && sapi_may_rest()) {
+                sapi_rest();
+                return; /* and wait on */
+        }
         for (int i = 0; i < n; i++)
                 switch (events[i].data.u32) {
                 case TAG_CHANNEL:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Workers that are replaced, and opcache that is shared by all of them."""
+"""Workers that are replaced, and opcache that is shared by all of them. FCGI_LOAD names the load generator."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -37,6 +38,18 @@ $context = stream_context_create(["ssl" => ["verify_peer" => false, "verify_peer
 $f = stream_socket_client("ssl://127.0.0.1:$_GET[port]", $error, $text, 5, STREAM_CLIENT_CONNECT | STREAM_CLIENT_PERSISTENT, $context);
 echo $f ? "kept" : $text;
 """
+
+
+@contextlib.contextmanager
+def kept_load(pool, script, connections):
+    """On kept connections, as long as the body runs."""
+    command = [os.environ["FCGI_LOAD"], "--keep", f"--connections={connections}", "--duration=60s", pool.socket, os.path.join(pool.root, script)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as load:
+        try:
+            yield
+            assert load.poll() is None, "the load has ended by itself"
+        finally:
+            load.kill()
 
 
 class Recycle(unittest.TestCase):
@@ -145,9 +158,35 @@ class OpcacheTest(Recycle):
             self.spread(pool, 2)
         self.assertIn(os.path.join(pool.root, "pid.php"), self.cached(pool)["scripts"])
         self.assertEqual(pool.ask("reset.php").body, b"bool(true)\n")
+        until("no worker holds the read lock any more", lambda: not self.cached(pool)["pending"])
         seen = [self.cached(pool) for _ in range(6)]
         self.assertTrue(all(one["enabled"] and not one["pending"] and one["manual"] == 1 for one in seen), seen)
         self.assertNotIn(os.path.join(pool.root, "pid.php"), seen[-1]["scripts"])
+
+    def readers(self, pool):
+        """Workers that hold opcache's read lock."""
+        with open("/proc/locks", encoding="ascii") as f:
+            locks = [line.split() for line in f]
+        return {int(lock[4]) for lock in locks if lock[1] == "POSIX" and lock[3] == "READ" and lock[6:] == ["1", "1"]} & set(pool.workers())
+
+    def test_the_read_lock_is_kept_between_requests_and_no_longer(self):
+        pool = self.pool("workers: { max = 2; min = 2; };")
+        self.spread(pool, 4)
+        until("idle workers hold no lock", lambda: not self.readers(pool), 1)
+        with kept_load(pool, "pid.php", connections=1):
+            time.sleep(0.3)
+            held = [bool(self.readers(pool)) for _ in range(50)]
+        self.assertGreater(held.count(True), 45)
+        until("idle workers hold no lock", lambda: not self.readers(pool), 1)
+
+    def test_a_restart_under_load_finds_its_moment(self):
+        pool = self.pool(f"workers: {{ max = 4; min = 4; }}; {NOW}")
+        for n in range(1, 4):
+            with kept_load(pool, "pid.php", connections=3):
+                time.sleep(0.3)
+                self.assertEqual(pool.ask("reset.php").body, b"bool(true)\n")
+                until("opcache has restarted", lambda: (s := self.cached(pool))["manual"] == n and not s["pending"], 2)
+        self.assertEqual(status(pool)["renewals"], 0)
 
     def test_a_restart_does_not_wait_for_who_sleeps(self):
         pool = self.pool(f'workers: {{ max = 4; min = 2; }}; timeouts: {{ slow = "0"; }}; {NOW}')
