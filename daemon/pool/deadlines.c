@@ -189,13 +189,27 @@ int manager_cancel_request(Manager *manager, const char *id) {
         return -ENOENT;
 }
 
+/* At the second look its script waits where the worker does not notice: the signal makes it give the connection to us. */
+static void worker_check_kept(PoolWorker *worker, const ScoreboardSlot *slot) {
+        uint64_t number = atomic_load(&slot->request_number);
+
+        if (atomic_load(&slot->keeps) == 0)
+                return;
+        if (worker->keeps == number && worker->pidfd >= 0)
+                (void)pidfd_signal(worker->pidfd, SIGRTMIN); /* or it is gone */
+        worker->keeps = number;
+}
+
 /* What a script does after its answer (WORKER_FINISHED) has no limit; but an operator may have ended it. */
 static void worker_check_deadline(Manager *manager, PoolWorker *worker, uint64_t now_usec) {
-        uint32_t state = atomic_load(&scoreboard_slot(&manager->board, worker->slot)->state);
+        const ScoreboardSlot *slot = scoreboard_slot(&manager->board, worker->slot);
+        uint32_t state = atomic_load(&slot->state);
         const PoolConfig *config = worker->generation->config;
         ScoreboardCopy copy;
         uint64_t age;
 
+        if (state == WORKER_FINISHED)
+                worker_check_kept(worker, slot);
         if (state != WORKER_BUSY && (state != WORKER_FINISHED || worker->interrupted == 0))
                 return; /* most are not: saves the copy */
         scoreboard_copy(&manager->board, worker->slot, &copy);

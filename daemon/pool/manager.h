@@ -103,6 +103,7 @@ struct PoolWorker {
         uint64_t interrupted_usec;
         uint64_t killed;       /* request_number that was killed for its time */
         uint64_t slow;         /* request_number that was logged as slow */
+        uint64_t keeps;        /* request_number that was seen to keep its connection after its answer */
         int loan;              /* the connection of a request over its time; owned */
         uint16_t loan_request; /* FastCGI's id of it */
 };

@@ -2,13 +2,15 @@
 /*
  * When a script is about to wait
  *
- * The functions of the C library that a script waits in, itself or by an
- * extension, are called through linkage tables, so definitions in the program
+ * The functions of the C library that libphp waits in, its streams for example,
+ * are called through linkage tables, so definitions in the program
  * take their place (ld.so(8): symbols are looked up in the program first). Each
  * tells, where somebody wants to know, and then calls the library's own. Only the
  * thread that asked is told: libcurl looks up names in another one. A script that
  * computes instead is noticed at the tick of timer.c. One that waits in what is
- * not here, in the kernel for a file's disk for example, is not noticed.
+ * not here, in the kernel for a file's disk for example, is not noticed; nor is one
+ * in an extension that is a library of its own (sockets, curl): PHP opens those with
+ * RTLD_DEEPBIND, so that they find the C library's functions before these.
  */
 
 #include "sapi/internal.h"

@@ -35,11 +35,14 @@ static bool lend_is_cancelled(const Worker *worker) {
 }
 
 static void lend_on_signal(int signo) {
+        bool cancelled = lend_is_cancelled(lend_worker);
         int saved = errno;
 
         release_now(lend_worker);
-        sapi_interrupt(lend_is_cancelled(lend_worker));
-        lend_connection(lend_worker);
+        if (cancelled || lend_worker->answered_usec == 0) { /* what goes on after its answer has no limit */
+                sapi_interrupt(cancelled);
+                lend_connection(lend_worker);
+        }
         errno = saved;
 }
 

@@ -8,8 +8,10 @@
  * to do (Symfony's Response::send(), which Laravel uses as well), and a turn
  * through the manager costs more than that. So the worker keeps the connection
  * while the script only computes, and gives it to the manager before it waits
- * for anything, or when it has computed for a tick. Where the last script went
- * on for long after its answer, the next one's connection is given away at once.
+ * for anything, or when it has computed for a tick. What waits unnoticed (the
+ * libraries of extensions do, sapi/blocking.c) is reminded by the manager, a second
+ * later or two. Where the last script went on for long after its answer, the next
+ * one's connection is given away at once.
  */
 
 #include <sys/epoll.h>
@@ -28,6 +30,7 @@ static void release_connection(Worker *worker, bool keep) {
         Intake *intake = &worker->intake;
 
         worker->release_due = 0;
+        atomic_store(&worker->slot->keeps, 0);
         if (keep)
                 (void)channel_send(worker->channel,
                                    &message,
@@ -58,6 +61,7 @@ void release_begin(Worker *worker, bool keep) {
 
         release_worker = worker;
         worker->release_due = 1;
+        atomic_store(&worker->slot->keeps, 1);
         sapi_on_block(release_due);
 }
 
@@ -66,6 +70,7 @@ void release_end(Worker *worker) {
                 return;
 
         sapi_on_block(NULL);
+        atomic_store(&worker->slot->keeps, 0);
         worker->release_due = 0; /* from here on the connection is ours, or is gone */
         worker->goes_on = clock_now_usec() - worker->answered_usec >= LONG_USEC;
         worker->answered_usec = 0;

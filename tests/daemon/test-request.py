@@ -226,6 +226,26 @@ class RequestTest(unittest.TestCase):
                 self.assertLess(time.monotonic() - begin, 0.8, "another worker takes the next request")
                 time.sleep(1)
 
+    def test_finish_request_frees_a_kept_connection_of_who_waits_unnoticed(self):
+        """In a library that is not asked: the manager notices, a second later or two."""
+        waits = {
+            "socket": ("socket_create_pair(AF_UNIX, SOCK_STREAM, 0, $s); socket_set_option($s[0], SOL_SOCKET, SO_RCVTIMEO, ['sec' => 6, 'usec' => 0]);",
+                       "socket_read($s[0], 1);"),
+            "curl": ('$l = stream_socket_server("tcp://127.0.0.1:0"); $c = curl_init("http://" . stream_socket_get_name($l, false)); '
+                     "curl_setopt($c, CURLOPT_TIMEOUT, 6);", "curl_exec($c);"),
+        }
+        for what, (before, code) in waits.items():
+            self.pool.write(f"waits-{what}.php", f'<?php {before} echo "before"; fastcgi_finish_request(); {code} touch(__DIR__ . "/over-{what}");')
+            connection = Connection(self.pool.socket)
+            self.addCleanup(connection.close)
+            with self.subTest(what):
+                begin = time.monotonic()
+                self.assertEqual(connection.request(parameters(self.pool.root + "/finish-short.php"), keep=True).body, b"before")
+                self.assertEqual(connection.request(parameters(f"{self.pool.root}/waits-{what}.php"), keep=True).body, b"before")
+                self.assertEqual(connection.request(parameters(self.pool.root + "/hello.php"), keep=True).body, b"hello")
+                self.assertLess(time.monotonic() - begin, 3.5)
+                until("the script ends by itself", lambda: os.path.exists(f"{self.pool.root}/over-{what}"))
+
     def test_finish_request_keeps_the_connection_where_little_is_left_to_do(self):
         """As frameworks call it, at the end of every request: no turn through the manager for each."""
         def switches():
