@@ -102,16 +102,12 @@ void worker_wait(Worker *worker) {
                 worker->held_watched = true;
         }
 
-        if (sapi_may_rest())
-                msec = HOLD_MSEC;
-        else if (worker->intake.fd >= 0)
+        if (worker->intake.fd >= 0 || sapi_may_rest())
                 msec = SILENT_MSEC;
-
         n = epoll_wait(worker->epoll, events, EVENTS_MAX, msec);
-        if (n == 0 && sapi_may_rest()) {
+        if (n == 0)
                 sapi_rest();
-                return; /* and wait on */
-        }
+
         for (int i = 0; i < n; i++)
                 switch (events[i].data.u32) {
                 case TAG_CHANNEL:

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Cost as it grows: p99 and processor time of a request, or memory, over the number of something, ours alone.
 
+Before a point is measured each worker has served a request: the first one costs ten milliseconds, and would be most of what a
+second with many workers or pools shows.
+
 A case gives .points and .measure(x), which returns {line: sample}; the chart has a panel for each of .panels.
 """
 
@@ -39,6 +42,13 @@ class Growth:
 
     def front(self, workers, proxy_conf=""):
         return stacks.make(self.bench, "php-pool", f"{self.folder()}/stack", self.root, workers=workers, proxy_conf=proxy_conf)
+
+    def warm(self, *pools):
+        """As many requests at once as there are workers, each long enough to keep its worker from taking another."""
+        for pool in pools:
+            n = pool.workers
+            done = loads.fcgi(self.bench.fcgi_load, pool.socket, f"{self.root}/sleep.php", n, 30, count=3 * n)
+            assert done["requests"] >= n and not done["bad"], done
 
     def fcgi(self, pool, connections, keep):
         return loads.fcgi(self.bench.fcgi_load, pool.pool.socket, f"{self.root}/hello.php", connections, self.seconds, keep=keep)
@@ -112,6 +122,7 @@ class Connections(Growth):
         for line, start in (("FastCGI, new", self.pool), ("FastCGI, kept", self.pool), ("through the front", self.front)):
             stack = start(16)
             stack.start()
+            self.warm(stack.pool)
             if line.startswith("FastCGI"):
                 found[line] = self.under(stack, lambda: self.fcgi(stack, x, "kept" in line))
             else:
@@ -124,6 +135,7 @@ class Workers(Growth):
     def measure(self, x):
         stack = self.pool(x)
         stack.start()
+        self.warm(stack.pool)
         found = {line: self.under(stack, lambda: self.fcgi(stack, 8, line == "kept")) for line in ("new", "kept")}
         stack.stop()
         return found
@@ -143,6 +155,7 @@ class Pools(Growth):
         for pool in pools:
             pool.start()
         stack.start()
+        self.warm(stack.pool, *pools)
         groups = dict(stack.groups, others=[pid for pool in pools for pid in pool.pids])
         whole = Whole(groups)
         found = {"through the front": self.under(whole, lambda: loads.http(stack.port, "/", 8, self.seconds, script=script))}
@@ -161,6 +174,7 @@ class Headers(Growth):
     def measure(self, x):
         stack = self.front(16, proxy_conf='limits: { head = "64K"; };')
         stack.start()
+        self.warm(stack.pool)
         # several lines, as browsers send cookies
         size = int(x * 1024)
         header = [f"X-Fill-{i}: {'x' * min(4000, size - 4000 * i)}" for i in range((size + 3999) // 4000)]

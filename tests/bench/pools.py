@@ -47,6 +47,7 @@ class PhpPool:
         self.bench = bench
         self.dir = directory
         self.root = root
+        self.workers = workers
         self.name = name
         self.socket = f"{directory}/{name}.sock"
         minimum = workers if min_workers is None else min_workers
