@@ -8,8 +8,10 @@
  *
  * A generation that is to take over boots its workers while the old one serves:
  * one first, which finds out whether the script works and fills opcache, then as
- * many as are needed so that the change is not felt. When they are there it
- * takes over. If no worker boots in BOOT_FAILURES_MAX tries it never does.
+ * many as are needed so that the change is not felt; on half of the processors at
+ * a time, because a framework's boot takes as long as hundreds of requests. When
+ * they are there it takes over. If no worker boots in BOOT_FAILURES_MAX tries it
+ * never does.
  *
  * The first generation, and one whose predecessor has died, have nobody who
  * serves meanwhile: they take over at once, and requests wait in the queue.
@@ -94,11 +96,8 @@ BootOutcome boot_next(Manager *manager) {
         if (!next->config->resident)
                 return BOOT_DONE;
 
-        if (next->n_wanted == 0) {
+        if (next->n_wanted == 0)
                 next->n_wanted = MAX2(manager_count_wanted(manager, next->config), UINT64_C(1));
-                /* this comes on top of the start of PHP */
-                (void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, BOOT_USEC); /* or nobody listens */
-        }
         if (!manager->current || manager->current->state == GENERATION_DEAD)
                 return BOOT_DONE;
 
@@ -108,7 +107,10 @@ BootOutcome boot_next(Manager *manager) {
         if (n_booted >= next->n_wanted)
                 return BOOT_DONE;
 
-        n_wanted = n_booted == 0 ? 1 : next->n_wanted;
+        n_wanted = n_booted == 0 ? 1 : MIN2(next->n_wanted, n_booted + process_half_cpus());
+        if (next->n_workers < n_wanted)
+                /* this comes on top of the start of PHP; nobody may listen */
+                (void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, BOOT_USEC);
         while (next->n_workers < n_wanted)
                 if (generation_fork(next) < 0) {
                         next->n_failures++; /* no descriptor, no memory: waiting would not help */

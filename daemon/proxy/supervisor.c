@@ -12,7 +12,6 @@
  * used. SIGTERM: all drain, and when the last has ended so does the program.
  */
 
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +26,7 @@
 #include "util/clock.h"
 #include "util/fd.h"
 #include "util/log.h"
+#include "util/process.h"
 
 #define SUPERVISOR_TICK_USEC (10 * USEC_PER_SEC)
 
@@ -267,11 +267,10 @@ static int supervisor_watch_signals(Supervisor *supervisor) {
 
 /* One for every two processors that we may use: PHP needs them more, and who waits for one adds to nothing but the wait. */
 static size_t supervisor_count_processes(const Sites *sites) {
-        cpu_set_t cpus;
         uint64_t n = sites->config->processes;
 
         if (n == 0)
-                n = sched_getaffinity(0, sizeof(cpus), &cpus) < 0 ? 1 : ((uint64_t)CPU_COUNT(&cpus) + 1) / 2;
+                n = process_half_cpus();
         return (size_t)MIN2(n, (uint64_t)SUPERVISOR_PROCESSES_MAX);
 }
 

@@ -2,24 +2,22 @@
 /*
  * When a script is about to wait
  *
- * The functions of the C library that libphp waits in, its streams for example,
- * are called through linkage tables, so definitions in the program
- * take their place (ld.so(8): symbols are looked up in the program first). Each
- * tells, where somebody wants to know, and then calls the library's own. Only the
- * thread that asked is told: libcurl looks up names in another one. A script that
- * computes instead is noticed at the tick of timer.c. One that waits in what is
- * not here, in the kernel for a file's disk for example, is not noticed; nor is one
- * in an extension that is a library of its own (sockets, curl): PHP opens those with
- * RTLD_DEEPBIND, so that they find the C library's functions before these.
+ * The functions of the C library that a script waits in, itself or by an
+ * extension, are called through linkage tables, so definitions in the program
+ * take their place (binding.c). Each tells, where somebody wants to know, and then
+ * calls the library's own. Only the thread that asked is told: libcurl looks up
+ * names in another one. A script that computes instead is noticed at the tick of
+ * timer.c. One that waits in what is not here, in the kernel for a file's disk for
+ * example, is not noticed (worker/release.c).
  */
 
 #include "sapi/internal.h"
 
-#include <dlfcn.h>
 #include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/msg.h>
 #include <sys/resource.h>
@@ -35,7 +33,7 @@
         ({                                                                  \
                 static __typeof__(&name) next_;                             \
                 if (!next_)                                                 \
-                        next_ = (__typeof__(&name))dlsym(RTLD_NEXT, #name); \
+                        next_ = (__typeof__(&name))embed_next(#name);    \
                 next_;                                                      \
         })
 
@@ -94,6 +92,21 @@ ZEND_API int poll(struct pollfd *fds, nfds_t n_fds, int timeout) {
 ZEND_API int select(int n_fds, fd_set *reads, fd_set *writes, fd_set *excepts, struct timeval *timeout) {
         embed_tell_blocking();
         return NEXT(select)(n_fds, reads, writes, excepts, timeout);
+}
+
+ZEND_API int pselect(int n_fds,
+                     fd_set *reads,
+                     fd_set *writes,
+                     fd_set *excepts,
+                     const struct timespec *timeout,
+                     const sigset_t *mask) {
+        embed_tell_blocking();
+        return NEXT(pselect)(n_fds, reads, writes, excepts, timeout, mask);
+}
+
+ZEND_API int epoll_wait(int epoll, struct epoll_event *events, int n_max, int timeout) {
+        embed_tell_blocking();
+        return NEXT(epoll_wait)(epoll, events, n_max, timeout);
 }
 
 ZEND_API int connect(int fd, const struct sockaddr *address, socklen_t size) {

@@ -168,8 +168,14 @@ void embed_session_prepare(void); /* after PHP has begun a request, which looks 
 void embed_session_begin(void);
 void embed_session_end(void);
 
+/* binding.c: the C library's own of a function that this program defines too */
+void *embed_next(const char *name);
+
 /* opcache.c */
 void embed_sample_opcache(SapiContext *context);
+
+/* opcache-lock.c */
+void embed_opcache_unlock(void); /* if PHP has no use for it at this moment */
 
 /* log.c */
 void embed_log_start(void);

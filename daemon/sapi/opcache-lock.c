@@ -12,42 +12,43 @@
  *
  *   - before PHP does anything else to that file: whoever finds a restart pending
  *     takes the write lock first, and so makes way for it;
- *   - when the worker has waited for a while (sapi_rest()).
+ *   - when it is REST_USEC old, before the worker waits (sapi_rest()): what it gets
+ *     meanwhile may not reach PHP.
  *
  * opcache calls fcntl() through its linkage table, so the definition in the
- * program takes the place of the C library's (ld.so(8): symbols are looked up in
- * the program first). PHP opens its extensions with RTLD_DEEPBIND, against which
- * the program would come last; opcache, whose only library is that of C, does
- * without. The file is known by its name; where opcache has another all calls go
- * through.
+ * program takes the place of the C library's (binding.c). The file is known by its
+ * name; where opcache has another all calls go through.
  */
 
 #include "sapi/internal.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
+#include "util/clock.h"
 
 #define READER_BYTE 1
+#define REST_USEC   (50 * USEC_PER_MSEC)
 
 typedef int (*FcntlFunction)(int fd, int command, ...);
 
 static struct {
-        int fd;       /* -1: not seen yet */
-        bool held;    /* the kernel has our read lock */
-        bool owed;    /* and PHP has released it */
-        bool writing; /* PHP has the write lock */
-} lock = { .fd = -1 };
+        int fd;              /* -1: not seen yet */
+        int refused;         /* the last one that was looked at in vain */
+        bool held;           /* the kernel has our read lock */
+        bool owed;           /* and PHP has released it */
+        bool writing;        /* PHP has the write lock */
+        uint64_t since_usec; /* it is owed */
+} lock = { .fd = -1, .refused = -1 };
 
 static int lock_call(int fd, int command, void *argument) {
         static FcntlFunction next;
 
         if (!next)
-                next = (FcntlFunction)dlsym(RTLD_NEXT, "fcntl64");
+                next = (FcntlFunction)embed_next("fcntl64");
         return next(fd, command, argument);
 }
 
@@ -68,6 +69,8 @@ static void lock_know(int fd) {
         if ((strstr(target, "/.ZendSem.") || strstr(target, "/memfd:opcache_lock")) &&
             pthread_atfork(NULL, NULL, lock_on_fork) == 0)
                 lock.fd = fd;
+        else
+                lock.refused = fd;
         errno = saved;
 }
 
@@ -80,7 +83,7 @@ static bool lock_ends_all(const struct flock *range) {
         return range->l_type == F_UNLCK && range->l_whence == SEEK_SET && range->l_start == 0 && range->l_len == 0;
 }
 
-void sapi_rest(void) {
+void embed_opcache_unlock(void) {
         struct flock range = { .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = READER_BYTE, .l_len = 1 };
 
         if (!lock.owed)
@@ -90,8 +93,17 @@ void sapi_rest(void) {
         (void)lock_call(lock.fd, F_SETLK, &range); /* cannot fail: it is ours */
 }
 
-bool sapi_may_rest(void) {
-        return lock.owed;
+int sapi_rest(void) {
+        uint64_t age;
+
+        if (!lock.owed)
+                return -1;
+
+        age = clock_now_usec() - lock.since_usec;
+        if (age < REST_USEC)
+                return (int)((REST_USEC - age + USEC_PER_MSEC - 1) / USEC_PER_MSEC);
+        embed_opcache_unlock();
+        return -1;
 }
 
 /* Any command on the file of opcache. */
@@ -104,10 +116,11 @@ static int lock_on_command(int command, struct flock *range) {
         }
         if (command == F_SETLK && lock_ends_all(range) && lock.held && !lock.writing) {
                 lock.owed = true;
+                lock.since_usec = clock_now_usec();
                 return 0;
         }
 
-        sapi_rest();
+        embed_opcache_unlock();
         r = lock_call(lock.fd, command, range);
         if (command == F_GETLK || r < 0)
                 return r;
@@ -125,15 +138,6 @@ static int lock_on_command(int command, struct flock *range) {
         return r;
 }
 
-ZEND_API void *dlopen(const char *path, int flags) {
-        static void *(*next)(const char *path, int flags);
-        const char *name = path ? strrchr(path, '/') : NULL;
-
-        if (!next)
-                next = (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
-        return next(path, name && strcmp(name, "/opcache.so") == 0 ? flags & ~RTLD_DEEPBIND : flags);
-}
-
 static int lock_fcntl(int fd, int command, ...) {
         void *argument;
         va_list list;
@@ -142,7 +146,7 @@ static int lock_fcntl(int fd, int command, ...) {
         argument = va_arg(list, void *); /* where there is none, or a number, it is passed on as it came */
         va_end(list);
 
-        if (command == F_SETLK && lock.fd < 0 && lock_reads(argument))
+        if (command == F_SETLK && lock.fd < 0 && fd != lock.refused && lock_reads(argument))
                 lock_know(fd);
         if ((command != F_SETLK && command != F_SETLKW && command != F_GETLK) || lock.fd < 0 || fd != lock.fd)
                 return lock_call(fd, command, argument);

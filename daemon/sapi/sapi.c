@@ -140,6 +140,7 @@ int sapi_start(const SapiOptions *options) {
         zend_signal_globals.reset = 0;
         PG(max_input_time) = -1; /* a body is whole before PHP sees it; saves a timer */
         embed_interrupt_start();
+        embed_opcache_unlock(); /* what preloading took, the template would keep for life */
         return 0;
 }
 

@@ -172,11 +172,11 @@ void sapi_run_resident(SapiResident *resident);
 void sapi_on_block(void (*function)(void));
 
 /*
- * A worker keeps what the next request needs anyway (opcache-lock.c). When none comes
- * for some milliseconds it gives that back: others may wait for it.
+ * Before a worker waits. It keeps what the next request needs anyway (opcache-lock.c),
+ * but others may wait for that: this gives it back when it is old. Else in how many
+ * milliseconds it will be; -1: there is nothing to give back.
  */
-bool sapi_may_rest(void); /* there is something to give back */
-void sapi_rest(void);
+int sapi_rest(void);
 
 /*
  * What the worker @pid, a fork of this process, is executing: the frames of its

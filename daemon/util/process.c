@@ -46,6 +46,12 @@ int process_set_policy(int policy) {
         return sched_setscheduler(0, policy, &param) < 0 ? -errno : 0;
 }
 
+size_t process_half_cpus(void) {
+        cpu_set_t cpus;
+
+        return sched_getaffinity(0, sizeof(cpus), &cpus) < 0 ? 1 : ((size_t)CPU_COUNT(&cpus) + 1) / 2;
+}
+
 const char *process_signal_name(int signo) {
         const char *name = sigabbrev_np(signo);
 

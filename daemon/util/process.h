@@ -17,6 +17,9 @@ int process_raise_nofile(uint64_t *ret);
 /* SCHED_OTHER or SCHED_BATCH (sched(7)). Async-signal-safe. */
 int process_set_policy(int policy);
 
+/* Half of the processors that we may use, at least one. */
+size_t process_half_cpus(void);
+
 /* "KILL" for SIGKILL; "RT" for those without a name. */
 const char *process_signal_name(int signo);
 

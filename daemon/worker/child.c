@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "sapi/sapi.h"
 #include "util/fd.h"
 #include "util/log.h"
 #include "worker/run.h"
@@ -22,6 +23,8 @@ static void child_begin(void) {
 
         worker->is_child = true;
         worker->answer.muted = true;
+        worker->release_due = 0; /* that is the parent's to do */
+        sapi_on_block(NULL);
         worker->intake.fd = fd_close(worker->intake.fd);
         worker->channel = fd_close(worker->channel);
         worker->epoll = fd_close(worker->epoll);

@@ -8,9 +8,8 @@
  * to do (Symfony's Response::send(), which Laravel uses as well), and a turn
  * through the manager costs more than that. So the worker keeps the connection
  * while the script only computes, and gives it to the manager before it waits
- * for anything, or when it has computed for a tick. What waits unnoticed (the
- * libraries of extensions do, sapi/blocking.c) is reminded by the manager, a second
- * later or two. Where the last script went on for long after its answer, the next
+ * for anything, or when it has computed for a tick. What waits unnoticed is
+ * reminded by the manager, a second later or two. Where the last script went on for long after its answer, the next
  * one's connection is given away at once.
  */
 
@@ -60,8 +59,8 @@ void release_begin(Worker *worker, bool keep) {
         }
 
         release_worker = worker;
-        worker->release_due = 1;
         atomic_store(&worker->slot->keeps, 1);
+        worker->release_due = 1; /* from here on a signal may end both */
         sapi_on_block(release_due);
 }
 

@@ -78,7 +78,7 @@ static bool worker_wait_for_held(Worker *worker, int msec) {
 void worker_wait(Worker *worker) {
         struct epoll_event events[EVENTS_MAX];
         bool queue = false, listener = false;
-        int msec = -1, n;
+        int msec = sapi_rest(), n;
 
         worker_tell_holding(worker);
         if (worker->is_holding && !worker->held_watched) {
@@ -102,12 +102,9 @@ void worker_wait(Worker *worker) {
                 worker->held_watched = true;
         }
 
-        if (worker->intake.fd >= 0 || sapi_may_rest())
+        if (worker->intake.fd >= 0)
                 msec = SILENT_MSEC;
         n = epoll_wait(worker->epoll, events, EVENTS_MAX, msec);
-        if (n == 0)
-                sapi_rest();
-
         for (int i = 0; i < n; i++)
                 switch (events[i].data.u32) {
                 case TAG_CHANNEL:

@@ -38,7 +38,8 @@ def cpu_usec(pids):
     """Of these processes, and of those below them, alive or not."""
     total = 0
     for pid in trees(pids):
-        total += sum(int(read(path).split()[0] or 0) / 1000 for path in glob.glob(f"/proc/{pid}/task/*/schedstat") if read(path))
+        running = [read(path).split() for path in glob.glob(f"/proc/{pid}/task/*/schedstat")]
+        total += sum(int(fields[0]) / 1000 for fields in running if fields)
         stat = read(f"/proc/{pid}/stat").rpartition(")")[2].split()
         if stat:
             total += (int(stat[13]) + int(stat[14])) * TICK_USEC  # cutime, cstime

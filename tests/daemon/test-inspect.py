@@ -3,6 +3,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -152,14 +153,22 @@ class InspectTest(unittest.TestCase):
         self.assertEqual(pool.ask("hello.php").body, b"hello")
 
     def test_an_operator_ends_a_request_that_has_just_begun(self):
-        """PHP forgets, when it has taken the upload in, what it was told before."""
-        pool = self.pool('workers: { max = 2; }; limits: { body = "64M"; }; timeouts: { kill = "5s"; };'
-                         ' php: { values = [ "post_max_size=64M", "upload_max_filesize=64M" ]; };')
-        body = (b'--B\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n' + b"u" * (48 << 20) + b"\r\n--B--\r\n")
-        params = encoded(os.path.join(pool.root, "spin.php"), "s=20", "POST", len(body), {"CONTENT_TYPE": "multipart/form-data; boundary=B"})
+        """PHP forgets, when it begins a request, what it was told before: here while the way to the script was looked for."""
+        pool = self.pool('workers: { max = 2; }; timeouts: { kill = "5s"; };')
+        deep = "d/" * 1900
+        self.addCleanup(subprocess.run, ["rm", "-rf", f"{pool.root}/d"], check=True)  # shutil.rmtree() recurses
+        at = os.open(pool.root, os.O_RDONLY | os.O_DIRECTORY)
+        for _ in range(1900):
+            os.mkdir("d", dir_fd=at)
+            inner = os.open("d", os.O_RDONLY | os.O_DIRECTORY, dir_fd=at)
+            os.close(at)
+            at = inner
+        with os.fdopen(os.open("spin.php", os.O_WRONLY | os.O_CREAT, dir_fd=at), "w", encoding="ascii") as f:
+            f.write(SCRIPTS["spin.php"])
+        os.close(at)
         peer = Peer(pool.socket, timeout=20)
-        peer.send(whole(params, body))
-        begun = until("it has begun", lambda: next((w for w in status(pool)["list"] if w["uri"] == "/spin.php?s=20"), None), pause=0.001)
+        peer.send(whole(encoded(f"{pool.root}/{deep}spin.php", "s=20")))
+        begun = until("it has begun", lambda: next((w for w in status(pool)["list"] if w["state"] == "busy" and w["uri"]), None), pause=0)
         self.assertEqual(call(pool, "KillRequest", id=begun["request_id"]), {})
         self.assertEqual(peer.reply().status, 500)
 

@@ -16,6 +16,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from control import status  # noqa: E402
 from engine import Engine, until  # noqa: E402
+from fcgi import PARAMS, STDIN, Peer, begin, encoded, record, whole  # noqa: E402
 
 SCRIPTS = {
     "pid.php": "<?php echo getmypid();",
@@ -178,6 +179,23 @@ class OpcacheTest(Recycle):
             held = [bool(self.readers(pool)) for _ in range(50)]
         self.assertGreater(held.count(True), 45)
         until("idle workers hold no lock", lambda: not self.readers(pool), 1)
+
+    def test_the_read_lock_is_not_kept_by_who_waits_for_a_body(self):
+        pool = self.pool("workers: { max = 2; min = 2; };")
+        with contextlib.ExitStack() as stack:
+            peers = []
+            for _ in range(2):
+                peer = Peer(pool.socket)
+                stack.callback(peer.socket.close)
+                peer.send(whole(encoded(f"{pool.root}/pid.php")))
+                self.assertEqual(peer.reply().status, 200)
+                peer.send(begin(), record(PARAMS, encoded(f"{pool.root}/pid.php", method="POST", length=1000)), record(PARAMS))
+                peers.append(peer)
+            for _ in range(20):  # with gaps that are shorter than what a worker waits for a silent connection
+                for peer in peers:
+                    peer.send(record(STDIN, b"x"))
+                time.sleep(0.02)
+            self.assertEqual(self.readers(pool), set())
 
     def test_a_restart_under_load_finds_its_moment(self):
         pool = self.pool(f"workers: {{ max = 4; min = 4; }}; {NOW}")

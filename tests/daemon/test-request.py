@@ -8,6 +8,7 @@ import random
 import socket
 import struct
 import sys
+import threading
 import time
 import unittest
 
@@ -211,8 +212,16 @@ class RequestTest(unittest.TestCase):
             "runs a process": '$p = proc_open(["sleep", "1"], [], $pipes); proc_close($p);',
             "waits for a lock": f'$p = popen("flock {lock} sleep 1", "r"); usleep(200000); $f = fopen("{lock}", "c"); flock($f, LOCK_EX);',
         }
-        before = {"reads from a command": '$p = popen("sleep 1", "r");'}
+        before = {
+            "reads from a command": '$p = popen("sleep 1", "r");',
+            "waits in an extension": "socket_create_pair(AF_UNIX, SOCK_STREAM, 0, $s); "
+                                     "socket_set_option($s[0], SOL_SOCKET, SO_RCVTIMEO, ['sec' => 1, 'usec' => 0]);",
+            "waits in a library of an extension": '$l = stream_socket_server("tcp://127.0.0.1:0"); '
+                                                  '$c = curl_init("http://" . stream_socket_get_name($l, false)); curl_setopt($c, CURLOPT_TIMEOUT, 1);',
+        }
         waits["reads from a command"] = "fgets($p);"
+        waits["waits in an extension"] = "socket_read($s[0], 1);"
+        waits["waits in a library of an extension"] = "curl_exec($c);"
         for n, (what, code) in enumerate(waits.items()):
             self.pool.write(f"waits{n}.php", f'<?php {before.get(what, "")} echo "before"; fastcgi_finish_request(); {code}')
             connection = Connection(self.pool.socket)
@@ -227,24 +236,29 @@ class RequestTest(unittest.TestCase):
                 time.sleep(1)
 
     def test_finish_request_frees_a_kept_connection_of_who_waits_unnoticed(self):
-        """In a library that is not asked: the manager notices, a second later or two."""
-        waits = {
-            "socket": ("socket_create_pair(AF_UNIX, SOCK_STREAM, 0, $s); socket_set_option($s[0], SOL_SOCKET, SO_RCVTIMEO, ['sec' => 6, 'usec' => 0]);",
-                       "socket_read($s[0], 1);"),
-            "curl": ('$l = stream_socket_server("tcp://127.0.0.1:0"); $c = curl_init("http://" . stream_socket_get_name($l, false)); '
-                     "curl_setopt($c, CURLOPT_TIMEOUT, 6);", "curl_exec($c);"),
-        }
-        for what, (before, code) in waits.items():
-            self.pool.write(f"waits-{what}.php", f'<?php {before} echo "before"; fastcgi_finish_request(); {code} touch(__DIR__ . "/over-{what}");')
-            connection = Connection(self.pool.socket)
-            self.addCleanup(connection.close)
-            with self.subTest(what):
-                begin = time.monotonic()
-                self.assertEqual(connection.request(parameters(self.pool.root + "/finish-short.php"), keep=True).body, b"before")
-                self.assertEqual(connection.request(parameters(f"{self.pool.root}/waits-{what}.php"), keep=True).body, b"before")
-                self.assertEqual(connection.request(parameters(self.pool.root + "/hello.php"), keep=True).body, b"hello")
-                self.assertLess(time.monotonic() - begin, 3.5)
-                until("the script ends by itself", lambda: os.path.exists(f"{self.pool.root}/over-{what}"))
+        """In the kernel, for a file: the manager notices, a second later or two, and does no harm."""
+        fifo = os.path.join(self.pool.root, "fifo")
+        os.mkfifo(fifo, 0o666)
+        os.chmod(fifo, 0o666)
+        self.pool.write("waits.php", f"<?php echo 'before'; fastcgi_finish_request(); file_put_contents(__DIR__ . '/said', fgets(fopen('{fifo}', 'r')));")
+        connection = Connection(self.pool.socket)
+        self.addCleanup(connection.close)
+        begin = time.monotonic()
+        self.assertEqual(connection.request(parameters(self.pool.root + "/finish-short.php"), keep=True).body, b"before")
+        self.assertEqual(connection.request(parameters(self.pool.root + "/waits.php"), keep=True).body, b"before")
+        timer = threading.Timer(6, lambda: open(fifo, "w", encoding="ascii").close())  # for a pool that never notices
+        timer.start()
+        self.addCleanup(timer.cancel)
+        self.assertEqual(connection.request(parameters(self.pool.root + "/hello.php"), keep=True).body, b"hello")
+        self.assertLess(time.monotonic() - begin, 3.5)
+        timer.cancel()
+        time.sleep(1.5)  # it is reminded once
+        with open(fifo, "w", encoding="ascii") as f:
+            f.write("whole")
+        path = os.path.join(self.pool.root, "said")
+        until("the script has gone on", lambda: os.path.exists(path) and os.path.getsize(path) > 0)
+        with open(path, encoding="ascii") as f:
+            self.assertEqual(f.read(), "whole")
 
     def test_finish_request_keeps_the_connection_where_little_is_left_to_do(self):
         """As frameworks call it, at the end of every request: no turn through the manager for each."""

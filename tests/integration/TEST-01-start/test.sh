@@ -28,6 +28,14 @@ check "HOME is the state directory" contains "$info" "HOME: /var/lib/php-pool/on
 check "STATE_DIRECTORY is there" contains "$info" "STATE_DIRECTORY: /var/lib/"
 check "CACHE_DIRECTORY is there" contains "$info" "CACHE_DIRECTORY: /var/cache/"
 check "opcache works" contains "$info" "opcache: on"
+# byte 1 of opcache's lock file: its readers
+reader="READ +($(workers one | paste -sd'|')) .* 1 1\$"
+holds_lock() { grep -qE "$reader" /proc/locks; }
+ask_again() { for ((i = 0; i < 20; i++)); do fcgi one info.php >/dev/null; done; }
+ask_again &
+check "a worker keeps opcache's read lock for the next request" eventually 10 holds_lock
+wait
+check "and gives it back when none comes" eventually 5 not holds_lock
 for name in NOTIFY_SOCKET LISTEN_FDS WATCHDOG_USEC; do
         check "$name is gone" contains "$info" "$name: (unset)"
 done
