@@ -144,7 +144,8 @@ struct ScoreboardSlot {
         _Atomic uint32_t pid;
         _Atomic uint32_t exit;     /* WorkerExit */
         _Atomic uint32_t answered; /* bytes of the answer have gone out */
-        _Atomic uint32_t keeps;    /* a kept connection, although its request is answered and its script goes on */
+        _Atomic uint32_t
+                keeps; /* a kept connection, although its request is answered and its script goes on */
         ScoreboardOpcache opcache;
         Tally tally;
         ScoreboardSlowest slowest;

@@ -228,7 +228,8 @@ static void worker_check_deadline(Manager *manager, PoolWorker *worker, uint64_t
                 manager->n_timeouts++;
                 worker_interrupt(worker, &copy, "is over timeouts.request and is interrupted");
         } else if (copy.state_usec <= worker->interrupted_usec && /* or it is of the request before */
-                   now_usec - worker->interrupted_usec >= config->kill_usec && worker->killed != copy.request_number) {
+                   now_usec - worker->interrupted_usec >= config->kill_usec &&
+                   worker->killed != copy.request_number) {
                 worker->killed = copy.request_number;
                 worker_log(worker,
                            &copy,

@@ -29,12 +29,12 @@
 #include <unistd.h>
 
 /* The library's own function of that name, looked up once. */
-#define NEXT(name)                                                          \
-        ({                                                                  \
-                static __typeof__(&name) next_;                             \
-                if (!next_)                                                 \
-                        next_ = (__typeof__(&name))embed_next(#name);    \
-                next_;                                                      \
+#define NEXT(name)                                                    \
+        ({                                                            \
+                static __typeof__(&name) next_;                       \
+                if (!next_)                                           \
+                        next_ = (__typeof__(&name))embed_next(#name); \
+                next_;                                                \
         })
 
 static _Thread_local void (*volatile blocking_function)(void);

@@ -80,7 +80,8 @@ static bool lock_reads(const struct flock *range) {
 }
 
 static bool lock_ends_all(const struct flock *range) {
-        return range->l_type == F_UNLCK && range->l_whence == SEEK_SET && range->l_start == 0 && range->l_len == 0;
+        return range->l_type == F_UNLCK && range->l_whence == SEEK_SET && range->l_start == 0 &&
+               range->l_len == 0;
 }
 
 void embed_opcache_unlock(void) {
@@ -148,11 +149,14 @@ static int lock_fcntl(int fd, int command, ...) {
 
         if (command == F_SETLK && lock.fd < 0 && fd != lock.refused && lock_reads(argument))
                 lock_know(fd);
-        if ((command != F_SETLK && command != F_SETLKW && command != F_GETLK) || lock.fd < 0 || fd != lock.fd)
+        if ((command != F_SETLK && command != F_SETLKW && command != F_GETLK) || lock.fd < 0 ||
+            fd != lock.fd)
                 return lock_call(fd, command, argument);
         return lock_on_command(command, argument);
 }
 
 /* <fcntl.h> would turn the one name into the other; these are the names that the linker sees. */
-ZEND_API int lock_fcntl_plain(int fd, int command, ...) __asm__("fcntl") __attribute__((alias("lock_fcntl")));
-ZEND_API int lock_fcntl_large(int fd, int command, ...) __asm__("fcntl64") __attribute__((alias("lock_fcntl")));
+ZEND_API int lock_fcntl_plain(int fd, int command, ...) __asm__("fcntl")
+        __attribute__((alias("lock_fcntl")));
+ZEND_API int lock_fcntl_large(int fd, int command, ...) __asm__("fcntl64")
+        __attribute__((alias("lock_fcntl")));

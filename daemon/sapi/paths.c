@@ -53,8 +53,8 @@ static struct PathEntry *path_entry(const char *path) {
 
 static bool path_is_same(const struct PathEntry *entry, const char *path, const struct stat *st) {
         return entry->path && entry->inode == st->st_ino && entry->device == st->st_dev &&
-               entry->changed.tv_sec == st->st_ctim.tv_sec && entry->changed.tv_nsec == st->st_ctim.tv_nsec &&
-               strcmp(entry->path, path) == 0;
+               entry->changed.tv_sec == st->st_ctim.tv_sec &&
+               entry->changed.tv_nsec == st->st_ctim.tv_nsec && strcmp(entry->path, path) == 0;
 }
 
 int embed_stat_script(const char *path, struct stat *ret) {

@@ -167,6 +167,7 @@ class InspectTest(unittest.TestCase):
             f.write(SCRIPTS["spin.php"])
         os.close(at)
         peer = Peer(pool.socket, timeout=20)
+        self.addCleanup(peer.socket.close)
         peer.send(whole(encoded(f"{pool.root}/{deep}spin.php", "s=20")))
         begun = until("it has begun", lambda: next((w for w in status(pool)["list"] if w["state"] == "busy" and w["uri"]), None), pause=0)
         self.assertEqual(call(pool, "KillRequest", id=begun["request_id"]), {})
