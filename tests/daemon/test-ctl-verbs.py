@@ -104,8 +104,7 @@ class Verbs(ToolCase):
     def test_requests_with_their_stacks(self):
         pool = self.pool("workers: { max = 4; };")
         self.later(pool, "spin.php", "s=3")
-        until("it runs", lambda: "spin.php" in run(pool, "status", "test").stdout)
-        shown = run(pool, "requests", "test")
+        shown = until("its script runs", lambda: "basket()" in (done := run(pool, "requests", "test")).stdout and done)
         self.assertEqual(shown.returncode, 0, shown.stderr)
         self.assertRegex(shown.stdout, r"worker \d+, pid \d+, .*: GET /spin\.php\?s=3")
         self.assertRegex(shown.stdout, r"#\d basket\(\) /.*/spin\.php:\d+\n")

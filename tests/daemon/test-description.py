@@ -143,7 +143,7 @@ class DescriptionTest(unittest.TestCase):
         until("the slowest are collected, and opcache was asked", lambda: pool.ask("hello.php") and (s := status(pool)) and
               s["slowest"] and "opcache" in s, 15)
         thread, _ = self.later(pool.ask, "sleep.php", "ms=1500")
-        until("it runs", lambda: [w for w in status(pool)["list"] if w["state"] == "busy"])
+        until("its script runs", lambda: any(stack.get("frames") for stack in call(pool, "GetStacks")["stacks"]))  # it is busy before
         agrees("GetStatus", call(pool, "GetStatus"))
         agrees("GetStacks", call(pool, "GetStacks"))
         agrees("Profile", call(pool, "Profile", hz=50, msec=100))
