@@ -10,8 +10,8 @@
  * kept per path. A stat(2) proves that the path still means the same file (device,
  * inode, change time): a `current` link that was switched leads to another inode
  * and is resolved anew. It is made for each request, except for those that a worker
- * gets within SEEN_USEC of the last one for that path: it may still run what was
- * there when another program's rename(2) was not over. What stat(2) cannot see, a directory renamed above
+ * gets within SEEN_USEC of the last one for that path, so that a change is seen
+ * SEEN_USEC later at most. What stat(2) cannot see, a directory renamed above
  * the file or a root that moved, is seen within CACHE_USEC.
  */
 
