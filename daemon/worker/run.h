@@ -33,8 +33,7 @@ struct Worker {
         uint64_t memory_peak;   /* of PHP, in the last request */
         uint64_t cpu_user_usec; /* up to the end of the last request that was measured */
         uint64_t cpu_system_usec;
-        unsigned int turns_to_accept; /* taken from the queue before a listener is tried */
-        unsigned int accept_every;
+        unsigned int queue_turns; /* connections that the queue gives before a listener does */
         uint64_t asked_to_go_usec;
         bool queue_is_younger;  /* than that: what is in it now is for others */
         uint64_t requests_left; /* before it retires; 0: no limit */

@@ -3,10 +3,10 @@
  * Where a worker's connections come from and where they go: the queue that all
  * share, the listeners, the manager
  *
- * What is in the queue has waited longest, so it comes first. But under a load of
- * kept connections there is always something in it, and new ones would wait until
- * the manager looks (pool/watch.c). So each worker gives them a turn: every second
- * one while they come, ever fewer when none does.
+ * Both have their turn: under a load of kept connections there is always something
+ * in the queue, and new ones would wait until the manager looks (pool/watch.c). So
+ * every second one is a new one while they come. To ask in vain costs two
+ * microseconds (accept(2) makes the file first), hence QUEUE_TURNS.
  */
 
 #include <errno.h>
@@ -18,8 +18,7 @@
 #include "util/log.h"
 #include "worker/run.h"
 
-#define TURNS_MAX \
-        64U /* taken from the queue before a listener is looked at, when nobody came there for long */
+#define QUEUE_TURNS 4U /* taken from the queue before the listeners are asked again, when nobody came there */
 
 LogLimit worker_log_limit = LOG_LIMIT(30 * USEC_PER_SEC, 5);
 
@@ -79,6 +78,8 @@ bool worker_take_queued(Worker *worker) {
 
         atomic_fetch_sub(&scoreboard_head(worker->setup->board)->queued, 1);
         now = clock_now_usec();
+        if (worker->queue_turns > 0)
+                worker->queue_turns--;
         worker->waited_usec = now > message.since_usec ? now - message.since_usec : 0;
         worker->held_spoke = true;
         return true;
@@ -92,6 +93,7 @@ bool worker_accept(Worker *worker) {
                         if (worker->intake.fd >= 0)
                                 worker_park(worker);
                         intake_attach_take_fd(&worker->intake, fd, clock_now_usec());
+                        worker->queue_turns = 1;
                         worker->waited_usec = 0; /* in our queue; how long in the kernel's nobody can tell */
                         worker->held_spoke = true; /* most clients write at once */
                         return true;
@@ -111,15 +113,10 @@ bool worker_accept(Worker *worker) {
 }
 
 bool worker_take_waiting(Worker *worker) {
-        if (worker->turns_to_accept > 0)
-                worker->turns_to_accept--;
-        else if (worker_accept(worker)) {
-                worker->accept_every = 1;
-                worker->turns_to_accept = 1;
-                return true;
-        } else {
-                worker->accept_every = MIN2(MAX2(worker->accept_every, 1U) * 2, TURNS_MAX);
-                worker->turns_to_accept = worker->accept_every;
+        if (worker->queue_turns == 0) {
+                if (worker_accept(worker))
+                        return true;
+                worker->queue_turns = QUEUE_TURNS;
         }
 
         return worker_take_queued(worker);

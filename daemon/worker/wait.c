@@ -46,10 +46,11 @@ static void worker_on_others(Worker *worker, bool queue, bool listener) {
         if (worker->intake.fd >= 0)
                 worker_park(worker);
 
-        if (queue && worker_take_queued(worker))
+        /* the queue has its turn before us, in worker_next() */
+        if (listener && worker_accept(worker))
                 return;
-        if (listener)
-                (void)worker_accept(worker); /* another worker was faster: wait again */
+        if (queue)
+                (void)worker_take_queued(worker); /* or another worker was faster: wait again */
 }
 
 void worker_tell_holding(Worker *worker) {
