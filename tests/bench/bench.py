@@ -32,6 +32,7 @@ import figures
 import growth
 import pools
 import report
+import waking
 from processes import Processes
 
 FOREIGN_MAX = 0.10
@@ -128,7 +129,7 @@ def run(arguments, chosen):
             begin = time.monotonic()
             try:
                 chart = None
-                if isinstance(case, booted.Booted):
+                if isinstance(case, (booted.Booted, waking.Waking)):
                     result = case.run(bench)
                 elif isinstance(case, growth.Growth):
                     result = case.run(bench, arguments.rounds, arguments.seconds)
@@ -165,7 +166,7 @@ def main():
     parser.add_argument("build")
     parser.add_argument("cases", nargs="*")
     arguments = parser.parse_args()
-    known = {case.name: case for case in [*cases.CASES, *booted.CASES, *growth.CASES]}
+    known = {case.name: case for case in [*cases.CASES, *booted.CASES, *waking.CASES, *growth.CASES]}
     if arguments.list:
         print("\n".join(f"{name}\t{case.title}" for name, case in known.items()))
         return 0
