@@ -18,7 +18,7 @@
 #include "util/log.h"
 #include "worker/run.h"
 
-#define QUEUE_TURNS 4U /* taken from the queue before the listeners are asked again, when nobody came there */
+#define QUEUE_TURNS 4U /* takes from the queue between vain looks at the listeners */
 
 LogLimit worker_log_limit = LOG_LIMIT(30 * USEC_PER_SEC, 5);
 

@@ -2,9 +2,9 @@
 /*
  * A worker
  *
- * It holds at most one connection and runs at most one request. Where the next
- * connection comes from, in this order: the queue that all workers share (what
- * the manager accepted or gave back), then the listeners. While it holds a
+ * It holds at most one connection and runs at most one request. The next
+ * connection comes from the queue that all workers share (what the manager
+ * accepted or gave back) or from the listeners, by turns (take.c). While it holds a
  * connection that says nothing it still waits for both, if nobody else would;
  * as soon as somebody else wants something, or after a short silence, the silent
  * one goes to the manager with whatever was read of it. So no connection ever
