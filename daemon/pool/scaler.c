@@ -2,12 +2,14 @@
 /*
  * How many workers to start or stop
  *
- * Under pressure (somebody waits and nobody is idle) the number started doubles
- * with each decision, and decisions come every few milliseconds: a hundred
- * workers are there within a few tens of milliseconds, while a pressure that
- * one worker relieves costs one. How many wait on a listener the kernel does not
- * tell, hence the doubling. It begins anew when nobody waits; that a worker is
- * idle for the moment until it has taken what waits is no end of the pressure.
+ * Under pressure (somebody waits and nobody is idle) they are started in rounds,
+ * each twice as large as the one before: a hundred are there within a tenth of a
+ * second, while a pressure that one worker relieves costs two. How many wait on a
+ * listener the kernel does not tell, hence the doubling; and whether a round was
+ * enough shows when all of it have come and taken what waited, hence the rounds. Who
+ * does not come for PATIENCE_USEC is not waited for. It begins anew when nobody
+ * waits; that a worker is idle for the moment until it has taken what waits is no
+ * end of the pressure.
  *
  * Only workers that die before they take a request slow down the next start. One
  * that dies while running a request is replaced at once: else one bad URL
@@ -20,6 +22,7 @@
 
 #define BACKOFF_FIRST_USEC (100 * USEC_PER_MSEC)
 #define BACKOFF_MAX_USEC   (10 * USEC_PER_SEC)
+#define PATIENCE_USEC      USEC_PER_SEC
 #define BURST_FIRST        2U
 
 /* What min and spare ask for, whoever waits. */
@@ -33,18 +36,26 @@ static uint64_t scaler_wanted(const ScalerView *view) {
         return wanted;
 }
 
+/* What those who wait ask for, beyond who is on the way. */
+static uint64_t scaler_pressure(Scaler *scaler, const ScalerView *view) {
+        uint64_t wanted = view->n_waiting;
+
+        if (view->n_starting == 0 || view->now_usec - scaler->round_usec >= PATIENCE_USEC) {
+                scaler->burst = scaler->burst == 0 ? BURST_FIRST : MIN2(scaler->burst * 2, view->max);
+                scaler->round_usec = view->now_usec;
+                wanted = MAX2(wanted, scaler->burst);
+        }
+        return wanted - MIN2(wanted, view->n_starting);
+}
+
 uint64_t scaler_start(Scaler *scaler, const ScalerView *view) {
-        bool pressed = view->n_waiting > 0 && view->n_idle == 0;
-        uint64_t wanted = scaler_wanted(view), room;
+        uint64_t wanted = scaler_wanted(view), pressure = 0, room;
 
         if (view->n_waiting == 0)
                 scaler->burst = 0;
-        if (pressed) {
-                scaler->burst = scaler->burst == 0 ? BURST_FIRST : MIN2(scaler->burst * 2, view->max);
-                wanted = MAX2(wanted, MAX2(scaler->burst, view->n_waiting));
-                /* those that are on their way will take as many */
-                wanted -= MIN2(wanted, view->n_starting);
-        }
+        else if (view->n_idle == 0)
+                pressure = scaler_pressure(scaler, view);
+        wanted = MAX2(wanted, pressure);
 
         if (view->now_usec < scaler->not_before_usec)
                 return 0;

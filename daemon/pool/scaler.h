@@ -17,7 +17,8 @@ typedef struct ScalerView ScalerView;
 
 /* Between two decisions. Zero-initialise. */
 struct Scaler {
-        uint64_t burst;           /* workers started by the last decision under pressure */
+        uint64_t burst;           /* workers in the last round under pressure */
+        uint64_t round_usec;      /* when that was started */
         uint64_t failures;        /* workers in a row that died before they took a request */
         uint64_t not_before_usec; /* back-off: start none before */
 };

@@ -106,6 +106,15 @@ class BurstTest(unittest.TestCase):
         # On a machine that forks a worker in 4 ms it is 1.45 s; where page faults are dear a second worker's worth more.
         self.check_burst(100, 2)
 
+    def test_few_at_once_start_few(self):
+        for n in (3, 8):
+            pool = self.pool('workers: { max = 100; spare = 1; idle_timeout = "1s"; };')
+            self.assertEqual(pool.ask("hello.php").body, b"hello")
+            until("one idle worker", lambda p=pool: len(p.workers()) == 1)
+            self.burst(pool, n)
+            self.assertLess(len(pool.workers()), 2 * n, "the last round may be twice what was needed, and there is the spare one")
+            pool.stop()
+
     @unittest.skipUnless(fpm.AVAILABLE, "php-fpm is not installed")
     def test_php_fpm_for_comparison(self):
         for name, lines in {

@@ -40,6 +40,16 @@ static void test_nothing_is_kept_where_nothing_is_asked_for(void) {
         test_true(start(view) >= 1);
 }
 
+/* A round: all that were started have come, and somebody waits still. */
+static uint64_t start_round(Scaler *scaler, ScalerView *view) {
+        uint64_t n;
+
+        view->now_usec += USEC_PER_MSEC;
+        n = scaler_start(scaler, view);
+        view->n_workers += n;
+        return n;
+}
+
 static void test_pressure_doubles_up_to_max(void) {
         ScalerView view = quiet;
         Scaler scaler = {};
@@ -49,13 +59,41 @@ static void test_pressure_doubles_up_to_max(void) {
         view.n_workers = 1;
         view.n_waiting = 1;
         while (view.n_workers < view.max) {
-                uint64_t n = scaler_start(&scaler, &view);
-
-                test_true(n > 0 && n <= view.max - view.n_workers);
-                view.n_workers += n;
+                test_true(start_round(&scaler, &view) > 0);
+                test_true(view.n_workers <= view.max);
                 test_true(++steps <= 7);
         }
         test_int(scaler_start(&scaler, &view), 0);
+}
+
+static void test_a_round_waits_for_the_one_before(void) {
+        ScalerView view = quiet;
+        Scaler scaler = {};
+        uint64_t first;
+
+        view.max = 100;
+        view.n_workers = 1;
+        view.n_waiting = 1;
+        first = view.n_starting = start_round(&scaler, &view);
+        test_true(first > 0);
+        for (; view.n_starting > 0; view.n_starting--)
+                test_int(start_round(&scaler, &view), 0);
+        test_int(start_round(&scaler, &view), 2 * first);
+}
+
+static void test_who_does_not_come_is_not_waited_for(void) {
+        ScalerView view = quiet;
+        Scaler scaler = {};
+
+        view.max = 100;
+        view.n_workers = 1;
+        view.n_waiting = 1;
+        view.n_starting = start_round(&scaler, &view);
+        view.now_usec += USEC_PER_SEC - 2 * USEC_PER_MSEC;
+        test_int(start_round(&scaler, &view), 0);
+        view.now_usec += USEC_PER_MSEC;
+        test_true(start_round(&scaler, &view) > 0);
+        test_int(start_round(&scaler, &view), 0);
 }
 
 static void test_those_on_their_way_count(void) {
@@ -67,6 +105,19 @@ static void test_those_on_their_way_count(void) {
         test_int(start(view), 0);
         view.n_waiting = 60;
         test_int(start(view), 10);
+}
+
+static void test_those_on_their_way_count_once(void) {
+        ScalerView view = quiet;
+
+        view.min = view.max = 10;
+        view.n_workers = 9;
+        view.n_starting = view.n_waiting = 1;
+        test_int(start(view), 1);
+        view.min = 0;
+        view.spare = 4;
+        view.max = 100;
+        test_int(start(view), 3);
 }
 
 static void test_an_idle_worker_means_no_pressure(void) {
@@ -145,25 +196,28 @@ static void test_the_burst_begins_anew_once_the_pressure_is_gone(void) {
 
         view.max = 100;
         view.n_workers = view.n_waiting = 1;
-        first = scaler_start(&scaler, &view);
-        test_true(scaler_start(&scaler, &view) > first);
+        first = start_round(&scaler, &view);
+        test_int(start_round(&scaler, &view), 2 * first);
         view.n_idle = 1; /* for the moment, until it has taken what waits */
-        test_int(scaler_start(&scaler, &view), 0);
+        test_int(start_round(&scaler, &view), 0);
         view.n_idle = 0;
-        test_true(scaler_start(&scaler, &view) > 2 * first);
+        test_int(start_round(&scaler, &view), 4 * first);
         view.n_waiting = 0;
         view.n_idle = 1;
-        test_int(scaler_start(&scaler, &view), 0);
+        test_int(start_round(&scaler, &view), 0);
         view.n_waiting = 1;
         view.n_idle = 0;
-        test_int(scaler_start(&scaler, &view), first);
+        test_int(start_round(&scaler, &view), first);
 }
 
 int main(void) {
         test_run(test_spare_and_min_are_started_whoever_waits);
         test_run(test_nothing_is_kept_where_nothing_is_asked_for);
         test_run(test_pressure_doubles_up_to_max);
+        test_run(test_a_round_waits_for_the_one_before);
+        test_run(test_who_does_not_come_is_not_waited_for);
         test_run(test_those_on_their_way_count);
+        test_run(test_those_on_their_way_count_once);
         test_run(test_an_idle_worker_means_no_pressure);
         test_run(test_early_deaths_slow_down_and_success_ends_it);
         test_run(test_the_long_idle_beyond_spare_and_min_go);
