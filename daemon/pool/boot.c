@@ -19,7 +19,6 @@
 
 #include <inttypes.h>
 #include <signal.h>
-#include <systemd/sd-daemon.h>
 #include "pool/manager.h"
 #include "util/clock.h"
 #include "util/fd.h"
@@ -109,8 +108,7 @@ BootOutcome boot_next(Manager *manager) {
 
         n_wanted = n_booted == 0 ? 1 : MIN2(next->n_wanted, n_booted + process_half_cpus());
         if (next->n_workers < n_wanted)
-                /* this comes on top of the start of PHP; nobody may listen */
-                (void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, BOOT_USEC);
+                manager_ask_for_time(BOOT_USEC); /* this comes on top of the start of PHP */
         while (next->n_workers < n_wanted)
                 if (generation_fork(next) < 0) {
                         next->n_failures++; /* no descriptor, no memory: waiting would not help */
@@ -158,6 +156,10 @@ static bool boot_is_settled(const PoolWorker *worker, uint64_t now_usec) {
 }
 
 void boot_on_second(Manager *manager, uint64_t now_usec) {
+        /* the first generation: each of its boots has an end, and after BOOT_FAILURES_MAX they count as failed */
+        if (manager->state == MANAGER_STARTING && manager->current && manager->current->config->resident)
+                manager_ask_for_time(USEC_PER_SEC);
+
         LIST_FOREACH (l, &manager->workers) {
                 PoolWorker *worker = list_entry(l, PoolWorker, link);
 

@@ -204,8 +204,7 @@ int generation_start(Manager *manager, PoolConfig *config_taken, const char *wor
         if (r < 0)
                 return r;
 
-        /* preloading may take longer than TimeoutStartSec= */
-        (void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, START_USEC); /* or nobody listens */
+        manager_ask_for_time(START_USEC); /* preloading may take longer than TimeoutStartSec= */
         list_append(&manager->generations, &generation->link);
         manager->next = TAKE_PTR(generation);
         return 0;

@@ -281,6 +281,7 @@ int manager_new(Manager **ret,
         list_init(&manager->generations);
         list_init(&manager->workers);
         list_init(&manager->traces);
+        manager->reload_open = true;
         manager->start_wall_usec = clock_wall_usec();
         manager->last_request_usec = clock_now_usec();
         if (cache)

@@ -139,6 +139,8 @@ struct Manager {
 
         unsigned int last_number;
         unsigned int reload_number; /* of the generation that the last reload has started */
+        bool reload_open;           /* who waits for it, or for the first start, has no answer yet */
+        bool reload_again;          /* another one follows: it was asked for while a template started */
         List workers;               /* PoolWorker.link */
         Scaler scaler;
 
@@ -195,7 +197,10 @@ int manager_new(Manager **ret,
 Manager *manager_free(Manager *manager);
 DEFINE_CLEANUP(Manager *, manager_free);
 int manager_run(Manager *manager);
+/* Begins a reload, or has one follow what is starting. What comes of it control.h is told, and the service manager. */
 int manager_reload(Manager *manager);
+/* Of the service manager, for what ends within @usec one way or the other. */
+void manager_ask_for_time(uint64_t usec);
 void manager_stop(Manager *manager, const char *reason);
 /* opcache of the current generation waits to restart and cannot: another generation, with a fresh one, takes over. */
 void manager_check_opcache(Manager *manager, uint64_t now_usec);

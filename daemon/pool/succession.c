@@ -9,6 +9,9 @@
  * own. If it cannot get ready it is forgotten, and the current one serves on. So
  * there is always somebody who serves, unless the first generation does not
  * start: then the service fails and says why.
+ *
+ * A template that starts may have been given the configuration from before a
+ * reload: that follows it. Who waits for one is told what came of the last.
  */
 
 #include <errno.h>
@@ -27,6 +30,11 @@
 #define REPLACE_WAIT_USEC     (10 * USEC_PER_SEC)
 #define RENEWAL_PATIENCE_USEC (2 * USEC_PER_SEC)
 #define RENEWAL_INTERVAL_USEC (30 * USEC_PER_SEC)
+#define MARGIN_USEC           (10 * USEC_PER_SEC) /* between our limits and the service manager's, which says less */
+
+void manager_ask_for_time(uint64_t usec) {
+        (void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, usec + MARGIN_USEC); /* or nobody listens */
+}
 
 static void manager_notify_reloading(void) {
         (void)sd_notifyf(0,
@@ -40,11 +48,20 @@ static void manager_say_ready(Manager *manager) {
         manager->ready_said = true;
 }
 
+/* Who waits for a reload is told what came of the last one. */
+static void manager_end_reload(Manager *manager, bool ok, const char *message) {
+        if (!manager->reload_open || manager->reload_again)
+                return;
+
+        manager->reload_open = false;
+        manager_say_ready(manager);
+        control_reload_finished(manager->control, ok, message);
+}
+
 static void manager_reload_failed(Manager *manager) {
         manager->n_reloads_failed++;
         manager->reload_failed = true;
-        control_reload_finished(manager->control, false, manager->last_error);
-        manager_say_ready(manager);
+        manager_end_reload(manager, false, manager->last_error);
 }
 
 static void manager_give_up_next(Manager *manager) {
@@ -78,26 +95,19 @@ static int manager_check_config(Manager *manager, const PoolConfig *config, char
         return r;
 }
 
-int manager_reload(Manager *manager) {
+static void manager_reload_now(Manager *manager) {
         _cleanup_(pool_config_freep) PoolConfig *config = NULL;
         _cleanup_(freep) char *path = NULL;
         ConfigError error = {};
         int r;
 
-        if (manager->state != MANAGER_RUNNING)
-                return -EBUSY;
-        if (manager->next && manager->next->state == GENERATION_READY) {
+        if (manager->next) {
                 log_notice("Another reload: the generation that was booting is given up");
                 manager_give_up_next(manager);
-        } else if (manager->next) {
-                log_notice("A reload is on its way already");
-                return 0;
         }
 
         manager->n_reloads++;
         manager->reload_failed = false;
-        manager_notify_reloading();
-        control_reload_started(manager->control);
 
         r = pool_config_load(&config, manager->options->config_dir, manager->options->name, &error);
         if (r < 0)
@@ -121,6 +131,30 @@ int manager_reload(Manager *manager) {
 
         if (r < 0)
                 manager_reload_failed(manager);
+}
+
+/* A template that starts may have been given the configuration from before. */
+static bool manager_may_reload(const Manager *manager) {
+        return manager->state == MANAGER_RUNNING &&
+               (!manager->next ||
+                (manager->next->state == GENERATION_READY && manager->current->state != GENERATION_DEAD));
+}
+
+int manager_reload(Manager *manager) {
+        if (manager->state == MANAGER_STOPPING)
+                return -EBUSY;
+
+        manager->reload_open = true;
+        control_reload_started(manager->control);
+        if (manager->state == MANAGER_RUNNING)
+                manager_notify_reloading();
+
+        if (manager_may_reload(manager))
+                manager_reload_now(manager);
+        else if (!manager->reload_again) {
+                log_notice("A generation is starting, the reload follows");
+                manager->reload_again = true;
+        }
         return 0;
 }
 
@@ -169,6 +203,7 @@ static void manager_free_drained(Manager *manager) {
                         generation_free(generation);
                 else if (generation->channel >= 0) {
                         /* the template ends at this; SIGCHLD brings us back here */
+                        generation->state = GENERATION_DRAINING;
                         generation->channel_source =
                                 sd_event_source_disable_unref(generation->channel_source);
                         generation->channel = fd_close(generation->channel);
@@ -311,16 +346,21 @@ void manager_advance(Manager *manager) {
                                  manager->current->number,
                                  manager->current->php);
                         /* another reload may have begun meanwhile: then who waits, waits for that */
-                        if (manager->current->number >= manager->reload_number) {
+                        if (manager->current->number >= manager->reload_number)
+                                manager_end_reload(manager, true, "The new generation serves");
+                        if (!manager->ready_said)
                                 manager_say_ready(manager);
-                                control_reload_finished(manager->control, true, "The new generation serves");
-                        }
                 }
                 watch_look(manager);
         }
 
         if (manager->state == MANAGER_STARTING && manager->current && manager_is_failing(manager))
                 manager_start_failing(manager);
+
+        if (manager->reload_again && manager_may_reload(manager)) {
+                manager->reload_again = false;
+                manager_reload_now(manager);
+        }
 
         /* the last request is answered: the templates may go, and then so do we */
         if (manager->state == MANAGER_STOPPING && list_is_empty(&manager->workers) &&

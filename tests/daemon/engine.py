@@ -207,6 +207,38 @@ class Engine(Server):
         return [pid for pid in children(self.manager) + below if name_of(pid) == "php-worker"]
 
 
+class Notifying(Engine):
+    """With a service manager: .told is what that was told, each with its time."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.told, self.path = [], self.directory + "/notify"
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(self.path)
+        self.thread = threading.Thread(target=self.listen)
+        self.thread.start()
+
+    def command(self):
+        activate, *rest = super().command()
+        return [activate, "-E", "NOTIFY_SOCKET=" + self.path, *rest]
+
+    def listen(self):
+        while message := self.notify.recv(65536):  # always, for who notifies waits when there is no room
+            self.told += [(time.monotonic(), line) for line in message.decode().split("\n")]
+
+    def lines(self, *begin):
+        return [(at, line) for at, line in self.told if line.startswith(begin)]
+
+    def remove(self):
+        try:
+            self.stop()
+        finally:
+            self.notify.sendto(b"", self.path)  # the end
+            self.thread.join()
+            self.notify.close()
+            super().remove()
+
+
 class Load:
     """Clients without keep-alive, as long as the block lasts; .lost are the requests without their answer."""
 

@@ -11,7 +11,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from control import call, status  # noqa: E402
-from engine import Engine, until  # noqa: E402
+from engine import Engine, Notifying, until  # noqa: E402
 from fcgi import OVERLOADED  # noqa: E402
 
 APPLICATION = """<?php
@@ -30,11 +30,12 @@ error_log("cleaned up");
 
 
 class ResidentTest(unittest.TestCase):
+    engine = Engine
     config = "workers: { max = 4; min = 2; spare = 1; };"
     ready = "Generation 1 serves"
 
     def setUp(self):
-        self.pool = Engine(f'resident = "app.php"; {self.config}')
+        self.pool = self.engine(f'resident = "app.php"; {self.config}')
         self.addCleanup(self.pool.remove)
 
     def deploy(self, version="one", boot_ms=0, before=""):
@@ -226,6 +227,92 @@ class Reload(ResidentTest):
         os.kill(self.pool.templates()[0], 9)
         self.logged("Generation 2 serves")
         self.assertEqual(self.ask()[0], "one")
+
+
+class Told(ResidentTest):
+    engine = Notifying
+    config = "workers: { max = 4; min = 4; };"
+
+    def told(self, since):
+        return [one for one in self.pool.told if one[0] > since and not one[1].startswith(("STATUS=", "MONOTONIC_USEC="))]
+
+    def test_a_service_manager_is_asked_for_time_before_each_boot(self):
+        self.start(boot_ms=1000)
+        until("it is ready", lambda: self.pool.lines("READY=1"))
+        self.assertRegex(self.told(0)[0][1], "^EXTEND_TIMEOUT_USEC=")
+        os.sched_setaffinity(self.pool.manager, {min(os.sched_getaffinity(0))})  # so they boot one after the other
+        begin = time.monotonic()
+        self.deploy("two", boot_ms=1000)
+        self.pool.reload()
+        until("it is ready again", lambda: len(self.pool.lines("READY=1")) == 2, 30)
+        told = self.told(begin)
+        self.assertEqual([line.partition("=")[0] for _, line in told],
+                         ["RELOADING", "EXTEND_TIMEOUT_USEC", *["EXTEND_TIMEOUT_USEC"] * 4, "READY"])  # for PHP, and each boot
+        self.assertGreaterEqual(min(int(line.partition("=")[2]) for _, line in told[1:-1]), 120e6)
+        times = [at for at, _ in told[2:]]
+        self.assertGreater(min(b - a for a, b in zip(times, times[1:])), 0.7)  # when it begins, not earlier
+
+
+class Overtaken(ResidentTest):
+    """A reload comes while an earlier one hands over. That takes its second, because an old worker is busy."""
+
+    engine = Notifying
+    config = "workers: { max = 4; min = 4; };"
+
+    def beside(self, function, *arguments):
+        result = []
+        thread = threading.Thread(target=lambda: result.append(function(*arguments)))
+        thread.start()
+        self.addCleanup(thread.join)
+        return result
+
+    def overtake(self, **how):
+        """What the request and the first reload get in the end."""
+        self.start()
+        held = self.beside(self.ask, "ms=2500")
+        until("it runs", lambda: status(self.pool)["workers"]["busy"] == 1)
+        self.deploy("two")
+        reply = self.beside(call, self.pool, "Reload")
+        until("the second takes over", lambda: status(self.pool)["generation"] == 2)
+        self.deploy("three", **how)
+        self.pool.configure('resident = "app.php"; workers: { max = 3; min = 3; };')
+        self.assertEqual(call(self.pool, "Reload"), "io.phppool.Pool.ReloadInProgress")
+        self.pool.reload()
+        until("the other one begins", lambda: status(self.pool)["reloads"] == 2)
+        self.assertNotIn("Generation 2 serves", self.pool.log())
+        return held, reply
+
+    def check(self, held, reply):
+        """Who is told that it serves gets nothing else."""
+        until("the first is answered", lambda: reply)
+        self.assertEqual([self.ask()[0] for _ in range(10)], ["three"] * 10)
+        self.assertEqual((reply[0]["ok"], call(self.pool, "WaitReload")["ok"]), (True, True))
+        now = until("the others are gone", lambda: (s := status(self.pool)) and {w["generation"] for w in s["list"]} == {3} and s)
+        self.assertEqual((now["generation"], now["workers"]["max"], len(now["list"])), (3, 3, 3))
+        self.assertEqual((now["reloads"], now["reloads_failed"], now["last_reload_ok"]), (2, 0, True))
+        until("the busy one has answered", lambda: held)
+        self.assertEqual(held[0][0], "one")
+        said = [line for _, line in self.pool.lines("READY", "RELOADING")]
+        self.assertEqual(said, ["READY=1", "RELOADING=1", "RELOADING=1", "READY=1"])
+        self.assertNotIn("ended with status", self.pool.log())
+
+    def test_by_one_that_takes_over_too(self):
+        held, reply = self.overtake()
+        # all get an answer; more of them would end the handover
+        until("the first is answered", lambda: self.ask() and reply, pause=0.1)
+        self.check(held, reply)
+
+    def test_by_one_that_boots_longer(self):
+        held, reply = self.overtake(boot_ms=500)
+        with Clients(self) as clients:
+            self.logged("Generation 2 serves")
+            waits = self.beside(call, self.pool, "WaitReload")
+            time.sleep(0.3)
+            self.assertEqual((reply, waits), ([], []))  # for the newest
+            self.check(held, reply)
+        self.assertEqual(clients.lost, [])
+        until("so is who waited", lambda: waits)
+        self.assertEqual(waits, reply)
 
 
 class End(ResidentTest):
