@@ -285,6 +285,7 @@ const char *worker_exit_to_string(WorkerExit why) {
                 [WORKER_EXIT_NONE] = "none",       [WORKER_EXIT_REQUESTS] = "requests",
                 [WORKER_EXIT_MEMORY] = "memory",   [WORKER_EXIT_AGE] = "age",
                 [WORKER_EXIT_BAILOUT] = "bailout", [WORKER_EXIT_SCRIPT] = "script",
+                [WORKER_EXIT_FILES] = "files",
         };
 
         return (unsigned int)why < _WORKER_EXIT_MAX ? names[why] : "none";

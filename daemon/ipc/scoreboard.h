@@ -52,6 +52,7 @@ typedef enum WorkerExit {
         WORKER_EXIT_AGE,
         WORKER_EXIT_BAILOUT, /* PHP gave up in the middle of a request */
         WORKER_EXIT_SCRIPT,  /* the resident script ended by itself */
+        WORKER_EXIT_FILES,   /* no descriptor was left for a connection */
         _WORKER_EXIT_MAX,
 } WorkerExit;
 

@@ -40,7 +40,7 @@ static const FamilySample signals[] = {
 
 /* The names of worker_exit_to_string(). */
 static const FamilySample reasons[] = {
-        { "age", "age" },           { "bailout", "bailout" }, { "memory", "memory" },
+        { "age", "age" },           { "bailout", "bailout" }, { "files", "files" }, { "memory", "memory" },
         { "requests", "requests" }, { "script", "script" },   { "other", NULL },
 };
 

@@ -22,6 +22,14 @@
 
 LogLimit worker_log_limit = LOG_LIMIT(30 * USEC_PER_SEC, 5);
 
+/* PHP has so many files open that no connection can come any more: the next worker has its limit for itself. */
+static void worker_is_out_of_files(Worker *worker) {
+        if (!worker->stopping && log_limit_below(&worker_log_limit))
+                log_error(
+                        "No descriptor is left for a connection (LimitNOFILE= of the unit), the worker is replaced");
+        worker_retire(worker, WORKER_EXIT_FILES);
+}
+
 void worker_park(Worker *worker) {
         WorkerMessage message = { .type = WORKER_PARK_KEPT, .since_usec = worker->intake.since_usec };
         int fds[2] = { worker->intake.fd, -EBADF };
@@ -60,6 +68,8 @@ bool worker_take_queued(Worker *worker) {
         if (n != sizeof(message) || n_fds == 0) {
                 if (n == 0)
                         worker->stopping = true; /* the manager is gone */
+                if (n == sizeof(message))        /* and that connection is lost (unix(7), MSG_CTRUNC) */
+                        worker_is_out_of_files(worker);
                 return false;
         }
 
@@ -100,7 +110,9 @@ bool worker_accept(Worker *worker) {
                 }
 
                 /* what is not the listener's own trouble concerns one connection that is gone (accept(2)) */
-                if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+                if (errno == EMFILE)
+                        worker_is_out_of_files(worker);
+                else if (errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
                         struct timespec pause = { .tv_nsec = 10000000 };
 
                         if (log_limit_below(&worker_log_limit))

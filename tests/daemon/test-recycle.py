@@ -127,6 +127,16 @@ class RecycleTest(Recycle):
         # freed again when the request ended: resident memory is what counts
         self.assertEqual(status(pool)["recycles"]["memory"], 0)
 
+    def test_without_descriptors(self):
+        pool = self.pool("workers: { max = 2; min = 2; };",
+                         **{"leak.php": "<?php posix_setrlimit(POSIX_RLIMIT_NOFILE, 3, 3); echo getmypid();"})
+        for _ in range(2):
+            leaked = int(pool.ask("leak.php").body)
+            self.assertNotIn(leaked, self.spread(pool, 4))
+        until("the reasons", lambda: status(pool)["recycles"]["files"] == 2)
+        self.assertIn("No descriptor is left for a connection", pool.log())
+        self.assertEqual(status(pool)["crashes"], 0)
+
     def test_of_age(self):
         pool = self.pool('workers: { max = 1; max_age = "1s"; };')
         first = self.spread(pool, 1)[0]
