@@ -122,6 +122,24 @@ int http_path_normalise(HttpSlice raw, char *buffer, size_t buffer_size, size_t 
         return 0;
 }
 
+bool http_path_has_dots(HttpSlice raw) {
+        size_t n_dots = 0, n_others = 0;
+
+        for (size_t i = 0; i <= raw.size; i++)
+                if (i == raw.size || raw.data[i] == '/') {
+                        if (n_others == 0 && (n_dots == 1 || n_dots == 2))
+                                return true;
+                        n_dots = n_others = 0;
+                } else if (raw.data[i] == '.')
+                        n_dots++;
+                else if (raw.size - i >= 3 && strncasecmp(raw.data + i, "%2e", 3) == 0) {
+                        n_dots++;
+                        i += 2;
+                } else
+                        n_others++;
+        return false;
+}
+
 /* pchar and '/' (RFC 3986 section 3.3), without what HTML or a shell would quote. */
 static bool stands_for_itself(char c) {
         return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||

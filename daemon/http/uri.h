@@ -23,6 +23,9 @@ enum {
  */
 int http_path_normalise(HttpSlice raw, char *buffer, size_t buffer_size, size_t *ret_size);
 
+/* Some segment of @raw is "." or "..", its dots encoded or not. */
+bool http_path_has_dots(HttpSlice raw);
+
 /*
  * The way back: percent-encodes a normalised path for a Location field.
  * HTTP_PATH_E_TOO_LONG: three times the size and a NUL always suffice.

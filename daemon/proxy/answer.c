@@ -103,14 +103,14 @@ bool answer_is_to_head(const Exchange *exchange) {
 }
 
 /* 205 has one of no bytes (RFC 9110 section 15.3.6): a client that knows takes others for its next answer. */
-static bool status_has_no_body(unsigned int status) {
+bool answer_has_no_body(unsigned int status) {
         return status == 204 || status == 205 || status == 304;
 }
 
 static void answer_frame(Exchange *exchange, const HttpResponse *response, bool whole, uint64_t size) {
         Answer *answer = &exchange->answer;
 
-        if (status_has_no_body(response->status)) {
+        if (answer_has_no_body(response->status)) {
                 answer->framing = ANSWER_NO_BODY;
                 if (response->status == 205)
                         answer_length(exchange, 0);

@@ -53,3 +53,4 @@ void answer_redirect(Exchange *exchange, unsigned int status, const char *locati
 void answer_error_fields(Exchange *exchange, unsigned int status);
 
 bool answer_is_to_head(const Exchange *exchange);
+bool answer_has_no_body(unsigned int status);

@@ -174,8 +174,8 @@ int connection_new_take_fd(Proxy *proxy, int fd, const AcceptedConnection *accep
                 return -EPERM;
         if (!connection_may_be_one_more(connection))
                 return -EPERM;
-        /* behind the head there may be a body's first bytes, or what a read of a chunked body took too much */
-        buffer_init(&connection->in, config->head_max + CONNECTION_READ_SIZE + PROXY_SCRATCH_SIZE);
+        /* behind the head there may be a body's first bytes, and what reads of chunked bodies took too much: of this one, and of the one before */
+        buffer_init(&connection->in, config->head_max + CONNECTION_READ_SIZE + 2 * PROXY_SCRATCH_SIZE);
         buffer_init(&connection->out, CONNECTION_OUT_MAX);
         buffer_init(&connection->tail, CONNECTION_OUT_MAX);
         timer_init(&connection->timer, connection_on_timer);
@@ -261,6 +261,7 @@ static void connection_next(Connection *connection) {
         connection->used = true;
         buffer_consume(&connection->in, connection->in_used);
         buffer_done(&connection->out);
+        buffer_done(&connection->tail);
         connection->in_used = 0;
         connection->in_checked = 0;
         connection->state = CONNECTION_HEAD;

@@ -24,6 +24,7 @@
 #include "proxy/file.h"
 #include "proxy/proxy.h"
 #include "proxy/trouble.h"
+#include "proxy/visible.h"
 #include "util/log.h"
 
 static Exchange *exchange_new(Connection *connection) {
@@ -40,6 +41,7 @@ static Exchange *exchange_new(Connection *connection) {
         exchange->request.method = (HttpSlice){};
         exchange->request.uri = (HttpSlice){};
         exchange->request.version_minor = 1;
+        exchange->request.n_headers = 0;
         exchange->request.body = HTTP_BODY_NONE;
         exchange->target = NULL;
         exchange->page = NULL;
@@ -209,19 +211,16 @@ void exchange_to_pool(Exchange *exchange) {
         relay_begin(exchange, upstream);
 }
 
-/* Whether the site shows @path to this client. */
-static bool exchange_may_see(const Exchange *exchange, const char *path) {
-        const SiteConfig *site = exchange->site->config;
-
-        for (size_t i = 0; i < site->n_access; i++)
-                if (http_path_match(site->access[i].path, path))
-                        return address_in_words(&exchange->client, site->access[i].from);
-        return true;
-}
-
 static void exchange_decide(Exchange *exchange) {
         Proxy *proxy = exchange->connection->proxy;
         int r;
+
+        if (!visible_is_clear(exchange)) {
+                exchange_reject(exchange,
+                                400,
+                                "a path with dot segments, where site.access decides by path");
+                return;
+        }
 
         r = targets_find(&exchange->sites->targets,
                          exchange->site,
@@ -234,9 +233,7 @@ static void exchange_decide(Exchange *exchange) {
                 return;
         }
 
-        if (!exchange_may_see(exchange, exchange->target->path) ||
-            (exchange->target->kind <= ROUTE_SCRIPT &&
-             !exchange_may_see(exchange, exchange->target->script))) {
+        if (!visible_to_client(exchange)) {
                 exchange_reject(exchange, 403, "not for this client (site.access)");
                 return;
         }
@@ -383,6 +380,7 @@ bool exchange_begin(Connection *connection) {
                 exchange->request.method = (HttpSlice){};
                 exchange->request.uri = (HttpSlice){};
                 exchange->request.version_minor = 1;
+                exchange->request.n_headers = 0;
                 exchange_reject(exchange, status, reason);
                 return true;
         }

@@ -4,8 +4,8 @@
  *
  * The validator is made of inode, size and modification time in nanoseconds:
  * a file that is replaced or rewritten gets another one. Conditions are
- * evaluated in the order of RFC 9110 section 13.2.2: If-None-Match decides
- * alone where it is given. A few ranges are served as parts; of many or large
+ * evaluated in the order of RFC 9110 section 13.2.2: If-Match and
+ * If-None-Match decide alone where they are given. A few ranges are served as parts; of many or large
  * ones, or where If-Range does not match, the whole file.
  *
  * The length is promised from fstat(2). A file that shrinks while it is sent
@@ -44,6 +44,7 @@ typedef struct FileAnswer {
         const TargetFile *file;
         TargetCoding coding;
         const HttpResponse *script; /* the head of the script that has the file sent, or NULL */
+        bool in_parts;              /* of a type of its own */
 } FileAnswer;
 
 typedef struct FileValidators {
@@ -74,17 +75,31 @@ static bool file_etag_same(HttpSlice given, const char *etag) {
         return given.size == strlen(etag) && memcmp(given.data, etag, given.size) == 0;
 }
 
-/* If-None-Match compares weakly: "W/" is passed over (RFC 9110 section 8.8.3.2). */
-static bool file_etag_listed(HttpSlice list, const char *etag) {
+/* If-None-Match compares weakly: "W/" is passed over (RFC 9110 section 8.8.3.2). If-Match does not. */
+static bool file_etag_listed(HttpSlice list, const char *etag, bool weakly) {
         HttpSlice item;
 
         while (http_list_next(&list, &item)) {
-                if (item.size > 2 && memcmp(item.data, "W/", 2) == 0)
+                if (weakly && item.size > 2 && memcmp(item.data, "W/", 2) == 0)
                         item = (HttpSlice){ item.data + 2, item.size - 2 };
                 if (http_slice_is(item, "*") || file_etag_same(item, etag))
                         return true;
         }
         return false;
+}
+
+/* What the client has a part of, or wants to be the same, is another file by now. */
+static bool file_is_another(const HttpRequest *request, const FileValidators *validators) {
+        const HttpHeader *header;
+        uint64_t seconds;
+
+        header = http_request_header(request, "If-Match");
+        if (header)
+                return !file_etag_listed(header->value, validators->etag, /* weakly= */ false);
+
+        header = http_request_header(request, "If-Unmodified-Since");
+        return header && http_date_parse(header->value, &seconds) >= 0 &&
+               validators->modified_seconds > seconds;
 }
 
 static bool file_is_unchanged(const HttpRequest *request, const FileValidators *validators) {
@@ -93,7 +108,7 @@ static bool file_is_unchanged(const HttpRequest *request, const FileValidators *
 
         header = http_request_header(request, "If-None-Match");
         if (header)
-                return file_etag_listed(header->value, validators->etag);
+                return file_etag_listed(header->value, validators->etag, /* weakly= */ true);
 
         header = http_request_header(request, "If-Modified-Since");
         return header && http_date_parse(header->value, &seconds) >= 0 &&
@@ -185,7 +200,8 @@ static const char *file_cache_control(const SiteConfig *site, const char *path) 
 }
 
 /* Of the script's fields all that do not describe what is sent in its place. */
-static void file_answer_script(Exchange *exchange, const HttpResponse *script) {
+static void file_answer_script(Exchange *exchange, const FileAnswer *answer) {
+        const HttpResponse *script = answer->script;
         static const char *const ours[] = { "ETag",
                                             "Last-Modified",
                                             "Accept-Ranges",
@@ -194,7 +210,7 @@ static void file_answer_script(Exchange *exchange, const HttpResponse *script) {
 
         for (size_t i = 0; i < script->n_headers; i++) {
                 const HttpHeader *header = &script->headers[i];
-                bool is_ours = false;
+                bool is_ours = answer->in_parts && http_slice_is(header->name, "Content-Type");
 
                 for (size_t j = 0; j < ELEMENTSOF(ours); j++)
                         is_ours = is_ours || http_slice_is(header->name, ours[j]);
@@ -223,11 +239,11 @@ static void file_answer_head(Exchange *exchange,
         answer_string(exchange, "Last-Modified", validators->modified);
         answer_string(exchange, "ETag", validators->etag);
         if (answer->script)
-                file_answer_script(exchange, answer->script);
+                file_answer_script(exchange, answer);
         if (!type)
                 return;
 
-        if (!answer->script || !http_response_header(answer->script, "Content-Type"))
+        if (!answer->script || answer->in_parts || !http_response_header(answer->script, "Content-Type"))
                 answer_string(exchange, "Content-Type", type);
         if (answer->coding != TARGET_PLAIN)
                 answer_string(exchange, "Content-Encoding", file_codings[answer->coding]);
@@ -253,6 +269,10 @@ static void file_answer_body(Exchange *exchange, const FileAnswer *answer, FileR
         if (answer_is_to_head(exchange) || range.size == 0)
                 return;
 
+        if (connection->spool_fd >= 0) { /* of early hints that nobody took: a file cannot follow that */
+                connection->out_failed = true;
+                return;
+        }
         connection->file_fd = answer->file->fd;
         connection->file_offset = range.offset;
         connection->file_left = range.size;
@@ -285,13 +305,24 @@ static int file_append_part(Buffer *parts,
 
 /* False: they could not be read, and nothing is answered. The request's id bounds them: no file has it. */
 static bool file_answer_parts(Exchange *exchange,
-                              const FileAnswer *answer,
+                              FileAnswer *answer,
                               const FileValidators *validators,
                               const char *type,
                               const FileRange *ranges,
                               int n) {
         _cleanup_(buffer_done) Buffer parts = BUFFER_NULL(2 * FILE_PARTS_MAX);
-        char multi[128];
+        const HttpHeader *said =
+                answer->script ? http_response_header(answer->script, "Content-Type") : NULL;
+        char multi[128], type_of_script[256];
+
+        if (said) {
+                (void)snprintf(type_of_script,
+                               sizeof(type_of_script),
+                               "%.*s",
+                               (int)MIN2(said->value.size, sizeof(type_of_script) - 1),
+                               said->value.data);
+                type = type_of_script;
+        }
 
         for (int i = 0; i < n; i++)
                 if (file_append_part(&parts, answer, exchange->id, type, ranges[i]) < 0)
@@ -299,6 +330,7 @@ static bool file_answer_parts(Exchange *exchange,
         if (buffer_appendf(&parts, "\r\n--%s--\r\n", exchange->id) < 0)
                 return false;
 
+        answer->in_parts = true;
         (void)snprintf(multi, sizeof(multi), "multipart/byteranges; boundary=%s", exchange->id);
         file_answer_head(exchange, answer, 206, validators, multi);
         answer_length(exchange, buffer_size(&parts));
@@ -307,8 +339,7 @@ static bool file_answer_parts(Exchange *exchange,
         return true;
 }
 
-static void
-file_answer_ranges(Exchange *exchange, const FileAnswer *answer, const FileValidators *validators) {
+static void file_answer_ranges(Exchange *exchange, FileAnswer *answer, const FileValidators *validators) {
         const HttpRequest *request = &exchange->request;
         const char *type = mime_type(exchange->connection->proxy->mime, answer->target->script);
         uint64_t size = (uint64_t)answer->file->status.st_size;
@@ -346,7 +377,11 @@ void file_answer(Exchange *exchange, const Target *target, const HttpResponse *s
         answer.file = &target->files[answer.coding];
 
         file_validators(&validators, &answer.file->status);
-        if (file_is_unchanged(&exchange->request, &validators)) {
+        if (file_accepts_method(exchange) && file_is_another(&exchange->request, &validators)) {
+                file_answer_head(exchange, &answer, 412, &validators, NULL);
+                answer_length(exchange, 0);
+                answer_end_head(exchange);
+        } else if (file_accepts_method(exchange) && file_is_unchanged(&exchange->request, &validators)) {
                 file_answer_head(exchange, &answer, 304, &validators, NULL);
                 answer_end_head(exchange);
         } else

@@ -61,6 +61,12 @@ void internal_answer(Exchange *exchange) {
                                   buffer_size(&relay->head),
                                   0,
                                   exchange->sites->config->response_head_max);
+        if (answer_has_no_body(
+                    response->status)) { /* whatever it names: a client takes what follows for the next answer */
+                answer_response(exchange, response, /* whole= */ true, 0);
+                return;
+        }
+
         r = internal_open(exchange, response, &exchange->page);
         if (r < 0) {
                 unsigned int status = r == -ENOENT                                 ? 404

@@ -131,9 +131,10 @@ static bool relay_connect(Exchange *exchange, bool called) {
 
 static void relay_on_turn(QueueEntry *entry) {
         Exchange *exchange = list_entry(entry, Exchange, relay.waiting);
+        Connection *connection = exchange->connection;
 
         (void)relay_connect(exchange, true); /* the exchange may be gone */
-        connection_run(exchange->connection);
+        connection_run(connection);
 }
 
 /* A request over the network may have been run although the connection was reset. */
@@ -152,6 +153,9 @@ bool relay_place_retry(Exchange *exchange, int error) {
                                   error,
                                   "the pool closed the connection before it read the request");
 
+        /* the pool closes all that it has kept at once, and we may hear of this one first */
+        if (exchange->relay.connection->kept)
+                upstream_close_idle(exchange->relay.upstream);
         counter_add(&exchange->connection->proxy->counters->n_retried, 1);
         relay_rewind(&exchange->relay);
         return relay_connect(exchange, true);

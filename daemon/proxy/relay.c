@@ -137,6 +137,7 @@ static int relay_send(Exchange *exchange) {
         UpstreamConnection *connection = relay->connection;
 
         while (connection->writable && !relay->send_broken) {
+                bool connecting;
                 ssize_t n;
                 int r;
 
@@ -146,9 +147,12 @@ static int relay_send(Exchange *exchange) {
                 if (buffer_size(&relay->outgoing) == 0)
                         return 0;
 
+                connecting = connection->connecting;
                 n = upstream_connection_send(connection,
                                              buffer_data(&relay->outgoing),
                                              buffer_size(&relay->outgoing));
+                if (connecting && !connection->connecting)
+                        relay_arm(exchange); /* now it is the script that is waited for */
                 if (n > 0)
                         relay->upstream->absent_usec = 0;
                 if (n == -EPIPE || n == -ECONNRESET) {

@@ -192,12 +192,18 @@ static int sites_connect_pool(Sites *sites,
                 return r;
         (*ret)->n_busy_max = n_max;
         (*ret)->n_idle_max = n_max / n + (start->index < n_max % n);
+        (*ret)->is_configured = true;
+        if ((*ret)->queue.n > 0) /* there may be more places now */
+                loop_defer(&proxy->loop, &(*ret)->serve);
         return 0;
 }
 
 int sites_connect(Sites *sites, Proxy *proxy) {
         Upstream *other;
         int r;
+
+        LIST_FOREACH (link, &proxy->upstreams)
+                list_entry(link, Upstream, link)->is_configured = false;
 
         for (size_t i = 0; i < sites->config->n_sites; i++) {
                 Site *site = &sites->items[i];
@@ -218,7 +224,10 @@ int sites_connect(Sites *sites, Proxy *proxy) {
                         const SiteConfig *config = sites->items[i].config;
                         const char *name = config->rules[j].pool;
 
-                        if (!name || upstream_find(&proxy->upstreams, name))
+                        if (!name)
+                                continue;
+                        other = upstream_find(&proxy->upstreams, name);
+                        if (other && other->is_configured)
                                 continue;
                         r = sites_connect_pool(sites, proxy, name, config, NULL, &other);
                         if (r < 0)

@@ -101,9 +101,11 @@ int upstream_get(List *list, Loop *loop, const char *name, const char *address, 
                 list_append(list, &upstream->link);
         }
 
-        if (size != upstream->address_size || memcmp(&socket, &upstream->address, size) != 0)
-                LIST_FOREACH_SAFE (link, &upstream->idle)
-                        upstream_connection_close(list_entry(link, UpstreamConnection, link));
+        if (size != upstream->address_size || memcmp(&socket, &upstream->address, size) != 0) {
+                upstream_close_idle(upstream);
+                upstream->absent_usec = 0;
+                upstream->n_addresses++; /* those with a request go when that is answered */
+        }
         upstream->address = socket;
         upstream->address_size = size;
         *ret = upstream;
@@ -154,6 +156,11 @@ UpstreamConnection *upstream_connection_close(UpstreamConnection *connection) {
         return NULL;
 }
 
+void upstream_close_idle(Upstream *upstream) {
+        LIST_FOREACH_SAFE (link, &upstream->idle)
+                upstream_connection_close(list_entry(link, UpstreamConnection, link));
+}
+
 static void upstream_connection_on_events(Source *source, uint32_t events) {
         UpstreamConnection *connection = list_entry(source, UpstreamConnection, source);
 
@@ -201,6 +208,7 @@ static int upstream_connect(Upstream *upstream, UpstreamConnection **ret) {
                 return -ENOMEM;
 
         connection->upstream = upstream;
+        connection->address = upstream->n_addresses;
         connection->source.on_events = upstream_connection_on_events;
         list_init(&connection->link);
         deferred_init(&connection->deferred, upstream_connection_destroy);
@@ -254,7 +262,7 @@ void upstream_connection_release(UpstreamConnection *connection) {
         Upstream *upstream = connection->upstream;
 
         if ((upstream->n_idle >= upstream->n_idle_max && upstream->queue.n == 0) || connection->readable ||
-            connection->hung_up) {
+            connection->hung_up || connection->address != upstream->n_addresses) {
                 upstream_connection_close(connection);
                 return;
         }

@@ -23,6 +23,8 @@ struct Upstream {
         char *name;
         struct sockaddr_storage address;
         socklen_t address_size;
+        unsigned int n_addresses; /* that it has had so far */
+        bool is_configured;       /* for sites_connect(): by the present configuration */
 
         uint64_t n_busy, n_busy_max; /* connections with a request on them; max 0: any number */
         uint64_t n_idle, n_idle_max;
@@ -40,6 +42,7 @@ struct UpstreamConnection {
         Deferred deferred;
         List link;
         Upstream *upstream;
+        unsigned int address; /* Upstream.n_addresses when it was made */
         FcgiClient client;
         void *user; /* NULL: idle */
         void (*on_ready)(void *user);
@@ -61,6 +64,8 @@ Upstream *upstream_free(Upstream *upstream);
 
 /* Whether a new request has to wait behind others, or for a place. */
 bool upstream_is_full(const Upstream *upstream);
+/* Kept connections are for nobody any more. */
+void upstream_close_idle(Upstream *upstream);
 /* Calls nobody to the pool for this time. */
 void upstream_pause(Upstream *upstream, uint64_t usec);
 

@@ -37,7 +37,7 @@ class Proxy:
         for address, _ in self.listeners:
             command += ["-l", address]
         command.append("--fdname=" + ":".join(name for _, name in self.listeners))
-        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "CACHE_DIRECTORY", "RUNTIME_DIRECTORY", "WATCHDOG_USEC"):
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "CACHE_DIRECTORY", "RUNTIME_DIRECTORY", "WATCHDOG_USEC", "MALLOC_PERTURB_"):
             if name in environment:
                 command += ["-E", name]
         command += [self.program, "--config-dir", self.config_dir]

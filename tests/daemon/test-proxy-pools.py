@@ -191,6 +191,40 @@ class Kept(PoolTest):
             self.assertEqual((response.status, response.body), (200, b"ok"))
         self.assertEqual(pool.requests, 10)
 
+    def test_many_kept_connections_that_end_one_after_the_other_cost_no_request(self):
+        turns = {}
+
+        def script(pool, connection, number):
+            turns[number] = threading.Semaphore(0)
+            while pool.read_request(connection) is not None:
+                if number <= 4:
+                    turns[number].acquire(timeout=10)
+                connection.sendall(answer())
+            turns[number].acquire(timeout=10)
+
+        pool = self.start_pool(script)
+        clients = []
+        for number in range(1, 5):
+            clients.append(Client(FRONT))
+            clients[-1].send(b"GET /info.php HTTP/1.1\r\nHost: fake.test\r\n\r\n")
+            deadline = time.monotonic() + 5
+            while pool.requests < number and time.monotonic() < deadline:
+                time.sleep(0.01)
+        for number, client in enumerate(clients, 1):  # the last one is that which is used first
+            turns[number].release()
+            self.assertEqual(client.read().body, b"ok")
+            client.close()
+        for connection in list(pool.open):
+            connection.shutdown(socket.SHUT_RD)
+        client = Client(FRONT)
+        client.send(b"POST /info.php HTTP/1.1\r\nHost: fake.test\r\nContent-Length: 3\r\n\r\nabc")
+        for number in (4, 3, 2, 1):
+            time.sleep(0.1)
+            turns[number].release()
+        self.assertEqual(client.read().body, b"ok")
+        client.close()
+        self.assertEqual((pool.connections, pool.requests), (5, 5))
+
     def test_bytes_behind_an_answer_end_the_connection(self):
         def script(pool, connection, number):
             while pool.read_request(connection) is not None:

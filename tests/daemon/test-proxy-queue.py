@@ -119,6 +119,35 @@ class Places(QueueTest):
         self.assertEqual(pool.most, 2)
 
 
+class Reload(QueueTest):
+    def test_more_workers_are_more_places_at_once(self):
+        release = threading.Event()
+        self.addCleanup(release.set)
+
+        def script(pool, connection, number):
+            while pool.read_request(connection) is not None:
+                if pool.requests <= 2:
+                    release.wait(10)
+                connection.sendall(answer())
+
+        pool = self.start_pool(script)
+        first = self.send(2)
+        time.sleep(0.3)
+        (waiting,) = self.send(1)
+        time.sleep(0.3)
+        self.assertEqual(pool.requests, 2)
+        try:
+            FRONT.write("conf/conf.d/queue.conf", CONFIG.replace("max = 2", "max = 3") % {"base": FRONT.base})
+            FRONT.proxy.reload()
+            self.assertEqual(waiting.read().body, b"ok")  # while the others go on
+        finally:
+            FRONT.write("conf/conf.d/queue.conf", CONFIG % {"base": FRONT.base})
+            FRONT.proxy.reload()
+        release.set()
+        for client in first:
+            self.assertEqual(client.read().body, b"ok")
+
+
 class Absence(QueueTest):
     def test_a_pool_that_comes_in_a_moment_is_waited_for(self):
         path = os.path.join(FRONT.socket_dir, "queue.sock")

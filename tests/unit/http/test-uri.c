@@ -119,6 +119,35 @@ static void test_refused_paths(void) {
         test_int(normalise("/a\0b", 4, buffer, sizeof(buffer)), HTTP_PATH_E_INVALID);
 }
 
+static bool has_dots(const char *raw) {
+        size_t size = strlen(raw);
+        char *copy = (char *)guard_copy(raw, size);
+        bool dots = http_path_has_dots((HttpSlice){ copy, size });
+
+        guard_free((uint8_t *)copy, size);
+        return dots;
+}
+
+static void test_dot_segments(void) {
+        static const char *const dots[] = { ".",           "..",           "/.",        "/..",
+                                            "/./",         "/a/./b",       "/a/../b",   "/a/..",
+                                            "/%2e",        "/%2E/",        "/.%2e/a",   "/a/%2e.",
+                                            "/a/%2E%2e/b", "/admin/x/../", "/a/.../..", "/a//../b/",
+                                            "//example/." };
+        static const char *const none[] = { "",       "/",       "//",         "/a",     "/...",
+                                            "/....",  "/.a",     "/a.",        "/..a",   "/a..",
+                                            "/a/.b/", "/a..b/c", "/%2e%2e%2e", "/%252e", "/.%252e",
+                                            "/%2",    "/..%2",   "/%2f..a",    "/.%2f.", "/%2e%2",
+                                            "/%",     "/..;/a",  "/.%20/a",    "/.%00" };
+
+        for (size_t i = 0; i < sizeof(dots) / sizeof(*dots); i++)
+                if (!has_dots(dots[i]))
+                        test_fail("no dot segment found: %s", dots[i]);
+        for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
+                if (has_dots(none[i]))
+                        test_fail("taken for a dot segment: %s", none[i]);
+}
+
 static void test_small_buffers(void) {
         char *buffer;
 
@@ -266,6 +295,7 @@ static void test_patterns(void) {
 int main(void) {
         test_run(test_normalised_paths);
         test_run(test_refused_paths);
+        test_run(test_dot_segments);
         test_run(test_small_buffers);
         test_run(test_encoding);
         test_run(test_walk);
