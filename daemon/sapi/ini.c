@@ -274,6 +274,14 @@ void embed_ini_apply_params(SapiContext *context) {
         embed_ini_apply_param(context->request->params, "PHP_ADMIN_VALUE", PHP_INI_SYSTEM);
 }
 
+/* [PATH=] of php.ini: all above the file. */
+static void embed_ini_activate_directory(const char *path) {
+        char *copy = estrdup(path);
+
+        php_ini_activate_per_dir_config(copy, (size_t)(strrchr(copy, '/') - copy));
+        efree(copy);
+}
+
 void embed_ini_activate(SapiContext *context) {
         const char *script = SG(request_info).path_translated;
         const char *server = pairs_get(context->request->params, "SERVER_NAME", NULL);
@@ -286,10 +294,11 @@ void embed_ini_activate(SapiContext *context) {
                 efree(lower);
         }
         if (script && php_ini_has_per_dir_config()) {
-                char *copy = estrdup(script);
+                const char *sent = pairs_get(context->request->params, "SCRIPT_FILENAME", NULL);
 
-                php_ini_activate_per_dir_config(copy, (size_t)(strrchr(copy, '/') - copy));
-                efree(copy);
+                if (sent && sent[0] == '/' && strcmp(sent, script) != 0) /* as the administrator knows it */
+                        embed_ini_activate_directory(sent);
+                embed_ini_activate_directory(script);
         }
         if (script)
                 embed_user_ini_activate(script, pairs_get(context->request->params, "DOCUMENT_ROOT", NULL));

@@ -74,6 +74,8 @@ static void interrupt_mark_alone(void) {
 }
 
 static void embed_on_interrupt(zend_execute_data *execute_data) {
+        if (!embed_context()) /* a resident script behind a request: there is nobody it could concern */
+                interrupt_late = interrupt_alone = 0;
         if (interrupt_late && interrupt_is_late())
                 interrupt_end_late();
         if (interrupt_cancelled)
@@ -93,6 +95,10 @@ static void embed_on_interrupt(zend_execute_data *execute_data) {
 
 void embed_on_client_gone(void) {
         PG(connection_status) |= PHP_CONNECTION_ABORTED;
+        if (!EG(current_execute_data)) { /* no script runs any more, but the session's handler will */
+                interrupt_mark_alone();
+                return;
+        }
         if (interrupt_writes++ == 0) {
                 interrupt_alone = 1;
                 zend_atomic_bool_store(&EG(vm_interrupt), true);

@@ -23,8 +23,10 @@ static int embed_put(SapiContext *context, const char *data, size_t size) {
 size_t embed_write(const char *data, size_t size) {
         SapiContext *context = embed_context();
 
+        if (!context) /* of a resident script between two requests: to the journal */
+                return fwrite(data, 1, size, stdout);
         /* after fastcgi_finish_request() output goes nowhere, and the script goes on */
-        if (!context || context->finished)
+        if (context->finished)
                 return size;
 
         if (embed_put(context, data, size) < 0)

@@ -56,7 +56,7 @@ static void resident_restore(void) {
         zend_unset_timeout(); /* altering the limit has armed it */
 }
 
-/* ext/filter keeps the input of a request. */
+/* ext/filter keeps the input of a request, zlib what its client accepts. */
 static void resident_call_module(const char *name, bool begin) {
         zend_module_entry *module = zend_hash_str_find_ptr(&module_registry, name, strlen(name));
 
@@ -110,6 +110,7 @@ bool resident_begin(SapiContext *context, const char *script) {
                 EG(exit_status) = 0;
                 resident_start_buffering();
                 embed_globals_renew();
+                resident_call_module("zlib", /* begin= */ true);
                 php_clear_stat_cache(0, NULL, 0);
                 zend_memory_reset_peak_usage();
                 embed_session_begin();
@@ -228,10 +229,34 @@ static bool resident_do(void (*part)(void)) {
         return ok;
 }
 
+/*
+ * Between requests there is output as well, and what buffers it (a mail that is rendered), but no
+ * head. PHP leaves the stack of buffers without memory, but not without room: who starts one
+ * would write to NULL.
+ */
+static void resident_open_output(void) {
+        zend_stack_init(&OG(handlers), sizeof(php_output_handler *));
+        OG(flags) = PHP_OUTPUT_ACTIVATED;
+        SG(request_info).no_headers = 1;
+        SG(request_info).headers_only = 0;
+}
+
+/* A client that has gone ends scripts, but not the writing of their session. */
+static void resident_end_session(void) {
+        bool ignore = PG(ignore_user_abort);
+
+        sapi_interrupt_begin();
+        PG(ignore_user_abort) = true;
+        embed_session_end();
+        PG(ignore_user_abort) = ignore;
+        sapi_interrupt_begin();
+}
+
 bool resident_end(SapiContext *context) {
         static void (*const parts[])(void) = {
-                php_output_end_all, embed_session_end, php_output_deactivate, resident_stop_rewriting,
-                resident_free_body, sapi_deactivate,   resident_restore,      resident_forget_error,
+                php_output_end_all,      resident_end_session, php_output_deactivate,
+                resident_stop_rewriting, resident_free_body,   sapi_deactivate,
+                resident_open_output,    resident_restore,     resident_forget_error,
         };
         volatile bool ok;
 
@@ -249,6 +274,7 @@ bool resident_end(SapiContext *context) {
         zend_try {
                 embed_sample_opcache(context);
                 resident_call_module("filter", /* begin= */ false);
+                resident_call_module("zlib", /* begin= */ false);
         }
         zend_catch {
                 ok = false;
@@ -264,12 +290,23 @@ bool resident_end(SapiContext *context) {
 
 void resident_end_boot(void) {
         static void (*const parts[])(void) = {
-                php_output_end_all, embed_session_end, php_output_deactivate,
-                sapi_deactivate,    resident_remember,
+                php_output_end_all, resident_end_session, php_output_deactivate,
+                sapi_deactivate,    resident_open_output, resident_remember,
         };
 
         for (size_t i = 0; i < ELEMENTSOF(parts); i++)
                 (void)resident_do(parts[i]); /* what went wrong stands in the journal */
 
         SG(server_context) = NULL;
+}
+
+/* Its client has gone, and the next one must not get what is his: a session above all. */
+void resident_settle(void) {
+        static void (*const parts[])(void) = { php_output_discard_all, embed_session_end };
+
+        for (size_t i = 0; i < ELEMENTSOF(parts); i++)
+                (void)resident_do(parts[i]); /* what went wrong stands in the journal */
+        zend_stack_destroy(&OG(handlers));   /* the next request begins with others */
+        zend_stack_init(&OG(handlers), sizeof(php_output_handler *));
+        zend_llist_destroy(&SG(sapi_headers).headers);
 }

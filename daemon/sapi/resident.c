@@ -250,6 +250,7 @@ static void resident_handle(SapiRequest *request, zend_fcall_info *call, zend_fc
         if (!resident_end(&resident.context))
                 request->retire = true;
         resident.in_request = false;
+        sapi_interrupt_begin(); /* what was meant for the request is not for what the script does behind it */
         options->done(options->userdata, request);
 }
 
@@ -278,6 +279,8 @@ PHP_FUNCTION(pool_handle_request) {
         zend_unset_timeout(); /* waiting is nobody's time */
         if (!options->has_booted)
                 boot_end();
+        else
+                resident_settle();
 
         request = options->next(options->userdata);
         if (!request)

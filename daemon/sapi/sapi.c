@@ -144,6 +144,10 @@ int sapi_start(const SapiOptions *options) {
         return 0;
 }
 
+void sapi_forget_timers(void) {
+        embed_timer_forget();
+}
+
 void sapi_begin_worker(void) {
         embed_timer_forget();
         /* a preloaded script may have drawn random numbers: all workers would go on with the same */

@@ -169,6 +169,9 @@ void sapi_run_resident(SapiResident *resident);
  * lock, a child …) or when it has used a tick of processor time; possibly in a signal
  * handler. NULL: nobody wants to know any more.
  */
+/* In a fork, which inherits no timers (setitimer(2)). */
+void sapi_forget_timers(void);
+
 void sapi_on_block(void (*function)(void));
 
 /*

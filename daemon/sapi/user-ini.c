@@ -51,9 +51,39 @@ static void user_ini_activate_directory(const char *directory) {
                 php_ini_activate_config(&ini->values, PHP_INI_PERDIR, PHP_INI_STAGE_HTACCESS);
 }
 
+/* The part of @path that is @docroot; 0: it lies elsewhere. */
+static size_t user_ini_root_size(const char *path, size_t size, const char *docroot) {
+        size_t root_size = docroot ? strlen(docroot) : 0;
+
+        while (root_size > 1 && docroot[root_size - 1] == '/')
+                root_size--;
+        if (root_size > size || memcmp(path, docroot ?: "", root_size) != 0 ||
+            (path[root_size] != '/' && path[root_size] != '\0'))
+                return 0;
+        return root_size;
+}
+
+/*
+ * The same where @docroot is a link ("current" of a deployment), as the script's path was resolved.
+ * Where it led is remembered; it may lead elsewhere by now.
+ */
+static size_t user_ini_linked_root_size(const char *path, size_t size, const char *docroot) {
+        static char *given, *real;
+        size_t root_size = given && strcmp(given, docroot) == 0 ? user_ini_root_size(path, size, real) : 0;
+
+        if (root_size > 0)
+                return root_size;
+
+        free(given);
+        free(real);
+        given = strdup(docroot);
+        real = realpath(docroot, NULL);
+        return user_ini_root_size(path, size, real);
+}
+
 void embed_user_ini_activate(const char *script, const char *docroot) {
         const char *slash = strrchr(script, '/');
-        size_t root_size = docroot ? strlen(docroot) : 0, size;
+        size_t root_size, size;
         char path[PATH_MAX];
 
         if (!PG(user_ini_filename) || *PG(user_ini_filename) == '\0' || !slash)
@@ -65,10 +95,10 @@ void embed_user_ini_activate(const char *script, const char *docroot) {
         memcpy(path, script, size);
         path[size] = '\0';
 
-        while (root_size > 1 && docroot[root_size - 1] == '/')
-                root_size--;
-        if (root_size == 0 || root_size > size || memcmp(path, docroot, root_size) != 0 ||
-            (path[root_size] != '/' && path[root_size] != '\0'))
+        root_size = user_ini_root_size(path, size, docroot);
+        if (root_size == 0 && docroot)
+                root_size = user_ini_linked_root_size(path, size, docroot);
+        if (root_size == 0)
                 root_size = size; /* the script stands elsewhere: its own directory alone */
 
         for (size_t i = root_size; i <= size; i++) {

@@ -91,7 +91,8 @@ static void embed_import_environment(zval *array) {
         const SapiContext *context = embed_context();
 
         variables_import(array);
-        if (!context)
+        /* a resident script keeps $_ENV: the parameters of whoever came first would stay in it */
+        if (!context || (embed_in_resident_request() && array == &PG(http_globals)[TRACK_VARS_ENV]))
                 return;
 
         embed_register_params(context, array);

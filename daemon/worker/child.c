@@ -28,6 +28,7 @@ static void child_begin(void) {
         worker->intake.fd = fd_close(worker->intake.fd);
         worker->channel = fd_close(worker->channel);
         worker->epoll = fd_close(worker->epoll);
+        sapi_forget_timers();
 }
 
 void child_start(Worker *worker) {

@@ -5,6 +5,10 @@
  * The script asks for requests (sapi/resident.c), and gets them from the same
  * places as any worker does. Until it asks for the first one the worker is
  * starting: nobody counts on it, and a script that ends before has failed.
+ *
+ * What the script does between an answer and its next question (Symfony's
+ * terminate()) is like what an ordinary one does after fastcgi_finish_request():
+ * the worker is not idle, and the connection does not wait for it (release.c).
  */
 
 #include <stdlib.h>
@@ -19,7 +23,8 @@ typedef struct Resident Resident;
 struct Resident {
         Worker *worker;
         Run run;
-        bool asked; /* for a request: the script has booted */
+        bool asked;  /* for a request: the script has booted */
+        bool behind; /* a request is answered, and the script does what it has to behind it */
 };
 
 static void resident_be_ready(Resident *resident) {
@@ -32,10 +37,22 @@ static void resident_be_ready(Resident *resident) {
         (void)channel_send(worker->channel, &message, sizeof(message), NULL, 0); /* or the manager is gone */
 }
 
+static void resident_leave(Resident *resident) {
+        if (!resident->behind)
+                return;
+
+        resident->behind = false;
+        release_end(resident->worker);
+        worker_end(resident->worker, run_may_keep(&resident->run));
+}
+
 static SapiRequest *resident_next(void *userdata) {
         Resident *resident = userdata;
         Worker *worker = resident->worker;
 
+        if (worker->is_child) /* forked behind a request: nothing here is its */
+                return NULL;
+        resident_leave(resident);
         if (!resident->asked)
                 resident_be_ready(resident);
 
@@ -58,7 +75,11 @@ static void resident_done(void *userdata, SapiRequest *request) {
         atomic_store(&worker->slot->memory_kept, request->memory_kept);
         if (n == 0) /* what the first request loads is not growth */
                 atomic_store(&worker->slot->memory_first, request->memory_kept);
-        worker_end(worker, run_may_keep(&resident->run));
+
+        resident->behind = true;
+        atomic_store(&worker->slot->state, WORKER_FINISHED);
+        if (worker->intake.fd >= 0 && !intake_has_more(&worker->intake))
+                release_begin(worker, run_may_keep(&resident->run));
 }
 
 int worker_run_resident(Worker *worker) {
@@ -75,6 +96,7 @@ int worker_run_resident(Worker *worker) {
 
         sapi_run_resident(&resident);
         child_end(worker);
+        resident_leave(&context);
 
         if (!resident.has_booted) {
                 log_error(

@@ -70,7 +70,7 @@ static int run_finish(void *userdata, int exit_status, bool early) {
         if (early) {
                 atomic_store(&run->worker->slot->state, WORKER_FINISHED);
                 if (!intake_has_more(&run->worker->intake))
-                        release_begin(run->worker, run->keep);
+                        release_begin(run->worker, run_may_keep(run));
         }
         return r;
 }
