@@ -305,10 +305,12 @@ size_t intake_memory(const Intake *intake) {
 int intake_read(Intake *intake) {
         int r;
 
-        for (;;) {
+        for (unsigned int n = 0;; n++) {
                 r = intake_decode(intake);
                 if (r != INTAKE_E_WAIT)
                         return r;
+                if (intake->limits.receives_max > 0 && n == intake->limits.receives_max)
+                        return INTAKE_E_WAIT;
 
                 r = intake_receive(intake);
                 if (r)
@@ -320,6 +322,8 @@ bool intake_has_more(const Intake *intake) {
         return (intake->spool < 0 ? buffer_size(&intake->raw) : intake->spool_size) > intake->decoded;
 }
 
+#define REST_MAX (1U << 20)
+
 /* What lies behind the request in its file becomes the start of the next one, in a new file if it is much. */
 static int intake_keep_rest(Intake *intake) {
         _cleanup_(fd_closep) int rest = -EBADF;
@@ -327,6 +331,9 @@ static int intake_keep_rest(Intake *intake) {
         off_t from = (off_t)intake->decoded;
         uint8_t *data;
         int r;
+
+        if (size > REST_MAX) /* more than one receive of anybody's: the file is not what it was */
+                return -EFBIG;
 
         if (buffer_reserve(&intake->raw, size, &data) >= 0) {
                 if (pread(intake->spool, data, size, from) != (ssize_t)size)

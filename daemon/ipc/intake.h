@@ -26,6 +26,7 @@ struct IntakeLimits {
         size_t params_max;           /* bytes */
         uint64_t body_max;           /* bytes; 0: none */
         size_t chunk_size;           /* bytes asked for in one receive */
+        unsigned int receives_max;   /* in one intake_read(), which then says INTAKE_E_WAIT; 0: any number */
         size_t memory_max;           /* raw bytes kept in memory; more go to a file. At least chunk_size */
         const char *spool_directory; /* borrowed; NULL: a memfd */
 };

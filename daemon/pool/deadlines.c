@@ -259,13 +259,13 @@ uint64_t manager_deadline_interval(const Manager *manager) {
 }
 
 void loan_take_fd(PoolWorker *worker, int fd, uint16_t request_id) {
-        fd_close(worker->loan);
+        fd_close_connection(worker->loan);
         worker->loan = fd;
         worker->loan_request = request_id;
 }
 
 void loan_over(PoolWorker *worker) {
-        worker->loan = fd_close(worker->loan);
+        worker->loan = fd_close_connection(worker->loan);
 }
 
 void loan_settle(PoolWorker *worker, const ScoreboardCopy *copy) {

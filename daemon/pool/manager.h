@@ -328,6 +328,9 @@ int inspect_profile(Manager *manager, uint64_t ticket, uint64_t hz, uint64_t mse
 /* @fd: of the folded stacks; taken if it is read. */
 void profile_answered(Generation *generation, int32_t status, int *fd);
 
+/* stop.c: somebody for what waits in the queue of a pool that stops */
+void stop_serve_rest(Manager *manager);
+
 /* watch.c */
 int watch_start(Manager *manager);
 /* Something changed: look now at who waits and who is idle, and act. */

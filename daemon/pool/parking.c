@@ -24,7 +24,9 @@
 #include "util/fd.h"
 #include "util/log.h"
 
-#define CHUNK_SIZE        16384U
+#define CHUNK_SIZE 16384U
+#define RECEIVES_MAX \
+        16U /* of one request before others have their turn: its sender may be faster than the disk */
 #define PARAMS_MAX        1000U
 #define EVENTS_MAX        64
 #define CLOSING_HEAD_USEC USEC_PER_SEC       /* silence allowed at the stop: in a head */
@@ -67,11 +69,12 @@ static void parked_free(Parked *parked) {
         if (parked->is_partial) {
                 parked->parking->n_partial--;
                 parked->parking->memory -= parked->memory;
+                parked->intake.fd = fd_close_connection(parked->intake.fd);
                 intake_done(&parked->intake);
         } else
                 parked->parking->n_kept--;
         list_remove(&parked->link);
-        fd_close(parked->fd);
+        fd_close_connection(parked->fd);
         free(parked);
 }
 
@@ -113,7 +116,7 @@ static void parked_on_kept(Parked *parked, uint32_t events) {
         if (spoken)
                 parking->ready(parking->userdata, taken, -EBADF, clock_now_usec());
         else
-                fd_close(taken);
+                fd_close_connection(taken);
 }
 
 /* Whole, or beyond help in a way that a worker has an answer for: back it goes, with its bytes. */
@@ -287,13 +290,13 @@ void parking_add_kept_take_fd(Parking *parking, int fd) {
                 if (connection_has_spoken(fd, &closed))
                         parking->ready(parking->userdata, fd, -EBADF, clock_now_usec());
                 else
-                        fd_close(fd);
+                        fd_close_connection(fd);
                 return;
         }
 
         parking_make_room(parking);
         if (parked_new(&parked, parking, fd) < 0) {
-                fd_close(fd); /* no memory for it */
+                fd_close_connection(fd); /* no memory for it */
                 return;
         }
 
@@ -309,6 +312,7 @@ void parking_add_partial_take_fds(Parking *parking, int fd, int spool, uint64_t 
                 .params_max = parking->config->params_max,
                 .body_max = parking->config->body_max,
                 .chunk_size = CHUNK_SIZE,
+                .receives_max = RECEIVES_MAX,
                 .memory_max = 2 * CHUNK_SIZE,
                 .spool_directory = parking->spool_directory,
         };
@@ -317,8 +321,8 @@ void parking_add_partial_take_fds(Parking *parking, int fd, int spool, uint64_t 
 
         parking_make_room(parking);
         if (parked_new(&parked, parking, fd) < 0) {
-                fd_close(fd);
-                fd_close(spool);
+                fd_close_connection(fd);
+                fd_close_connection(spool);
                 return;
         }
 
@@ -331,8 +335,8 @@ void parking_add_partial_take_fds(Parking *parking, int fd, int spool, uint64_t 
         intake_init(&parked->intake, &limits);
         if (intake_attach_take_fds(&parked->intake, fd, spool, parked->since_usec) < 0) {
                 (void)epoll_ctl(parking->epoll, EPOLL_CTL_DEL, fd, NULL); /* it was added */
-                fd_close(fd);
-                fd_close(spool);
+                fd_close_connection(fd);
+                fd_close_connection(spool);
                 parked_free(parked);
                 return;
         }

@@ -27,6 +27,7 @@
 #include "util/fd.h"
 
 #define KERNEL_MAX 128 /* messages, of two descriptors at most; they fit into any socket buffer */
+#define PASSPIDFD  76  /* SO_PASSPIDFD of Linux 6.5, newer than our headers */
 #define DRAIN_MAX  16  /* receives of 64 KiB before a refused connection is closed */
 
 typedef struct QueueEntry QueueEntry;
@@ -39,15 +40,43 @@ struct QueueEntry {
 };
 
 int queue_init(Queue *queue) {
+        int r;
+
         *queue = (Queue)QUEUE_NULL;
         list_init(&queue->rest);
-        return channel_pair(&queue->send_fd, &queue->recv_fd);
+        r = channel_pair(&queue->send_fd, &queue->recv_fd);
+        if (r < 0)
+                return r;
+
+        /* the workers have the reading end: nothing comes back through it, and nobody filters what is sent */
+        if (shutdown(queue->send_fd, SHUT_RD) < 0 ||
+            setsockopt(queue->recv_fd, SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int)) < 0)
+                return -errno;
+        return 0;
+}
+
+void queue_mend(Queue *queue) {
+        static const struct {
+                int name, value;
+        } options[] = {
+                { SO_PASSCRED, 0 },
+                { SO_PASSSEC, 0 },
+                { PASSPIDFD, 0 },
+                { SO_PEEK_OFF, -1 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(options); i++) /* older kernels do not know all of them */
+                (void)setsockopt(queue->recv_fd,
+                                 SOL_SOCKET,
+                                 options[i].name,
+                                 &options[i].value,
+                                 sizeof(int));
 }
 
 static QueueEntry *queue_entry_free(Queue *queue, QueueEntry *entry) {
         list_remove(&entry->link);
         queue->n_rest--;
-        fd_close(entry->fd);
+        fd_close_connection(entry->fd);
         fd_close(entry->spool);
         free(entry);
         return NULL;
@@ -89,7 +118,7 @@ static void queue_refuse_take_fds(int fd, int spool) {
         for (int i = 0; i < DRAIN_MAX && recv(fd, rest, sizeof(rest), MSG_DONTWAIT) > 0; i++)
                 ;
 
-        fd_close(fd);
+        fd_close_connection(fd);
         fd_close(spool);
 }
 
@@ -137,7 +166,7 @@ int queue_push_take_fds(Queue *queue, int fd, int spool, uint64_t since_usec, si
         if (queue->n_kernel + queue->n_rest < n_max) {
                 if (queue->n_rest == 0 && queue->n_kernel < KERNEL_MAX &&
                     queue_send(queue, fd, spool, since_usec) >= 0) {
-                        fd_close(fd);
+                        fd_close_connection(fd);
                         fd_close(spool);
                         return 0;
                 }
@@ -183,7 +212,7 @@ static bool queue_take_expired(Queue *queue, uint64_t deadline_usec, int fds[sta
         if (queue_send(queue, fds[0], fds[1], message.since_usec) < 0)
                 queue_refuse_take_fds(fds[0], fds[1]);
         else {
-                fd_close(fds[0]);
+                fd_close_connection(fds[0]);
                 fd_close(fds[1]);
         }
         return false;

@@ -29,6 +29,8 @@ struct Queue {
 
 int queue_init(Queue *queue);
 void queue_done(Queue *queue);
+/* What a hostile worker may have set on the end that all share is set right. */
+void queue_mend(Queue *queue);
 
 /*
  * Puts a connection at the end. Both descriptors are consumed whatever happens;

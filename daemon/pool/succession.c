@@ -101,11 +101,6 @@ static void manager_reload_now(Manager *manager) {
         ConfigError error = {};
         int r;
 
-        if (manager->next) {
-                log_notice("Another reload: the generation that was booting is given up");
-                manager_give_up_next(manager);
-        }
-
         manager->n_reloads++;
         manager->reload_failed = false;
 
@@ -120,6 +115,10 @@ static void manager_reload_now(Manager *manager) {
         if (r >= 0)
                 r = manager_check_config(manager, config, &path);
         if (r >= 0) {
+                if (manager->next) {
+                        log_notice("Another reload: the generation that was booting is given up");
+                        manager_give_up_next(manager);
+                }
                 r = generation_start(manager, TAKE_PTR(config), path);
                 if (r >= 0)
                         manager->reload_number = manager->next->number;
@@ -282,6 +281,12 @@ void manager_check_opcache(Manager *manager, uint64_t now_usec) {
                 manager_complain(manager, "Failed to start a new generation: %s", strerror(-r));
 }
 
+/* It will never serve. What was no reload, but opcache's renewal or a template's replacement, fails as none. */
+static void manager_next_failed(Manager *manager, unsigned int number) {
+        if (number == manager->reload_number)
+                manager_reload_failed(manager);
+}
+
 static void manager_check_next(Manager *manager) {
         Generation *next = manager->next;
 
@@ -295,7 +300,7 @@ static void manager_check_next(Manager *manager) {
                                             EXIT_FAILURE); /* nothing is left that could serve */
                         return;
                 }
-                manager_reload_failed(manager);
+                manager_next_failed(manager, next->number);
                 return;
         }
         if (next->state != GENERATION_READY)
@@ -314,7 +319,7 @@ static void manager_check_next(Manager *manager) {
                         "get as far as PhpPool\\handle_request(); what PHP said is above",
                         next->config->resident);
                 manager_give_up_next(manager);
-                manager_reload_failed(manager);
+                manager_next_failed(manager, next->number);
                 break;
         }
 }

@@ -117,8 +117,12 @@ static void watch_accept(Manager *manager) {
         for (size_t i = 0; i < manager->listeners.n_items; i++) {
                 (void)fd_set_nonblock(manager->listeners.items[i].fd, true); /* cannot fail for a socket */
                 for (int n = 0; n < ACCEPT_MAX; n++) {
+                        struct pollfd p = { .fd = manager->listeners.items[i].fd, .events = POLLIN };
                         int fd;
 
+                        /* a hostile worker can change that flag again at any moment */
+                        if (poll(&p, 1, /* timeout= */ 0) <= 0)
+                                break;
                         if (queue_length(&manager->queue) >= watch_queue_max(manager))
                                 return; /* the others wait in the kernel */
                         fd = accept4(manager->listeners.items[i].fd, NULL, NULL, SOCK_CLOEXEC);
@@ -158,32 +162,19 @@ static void watch_expire(Manager *manager) {
 }
 
 static void watch_fork(Manager *manager, uint64_t n) {
+        static LogLimit limit = LOG_LIMIT(30 * USEC_PER_SEC, 1);
+
         for (; n > 0; n--) {
                 int r = generation_fork(manager->current);
 
                 if (r ==
                     -EAGAIN) /* the template has as many orders as it can take: the next look asks again */
                         return;
-                if (r < 0) {
+                if (r < 0 && log_limit_below(&limit))
                         manager_complain(manager, "Failed to ask for a worker: %s", strerror(-r));
+                if (r < 0)
                         return;
-                }
         }
-}
-
-/* The pool stops, but somebody still waits in the queue: somebody has to serve them. */
-static void watch_look_stopping(Manager *manager) {
-        if (!list_is_empty(&manager->workers) || queue_length(&manager->queue) == 0 || !manager->current)
-                return;
-        if (manager_is_failing(manager)) {
-                (void)queue_expire(&manager->queue, UINT64_MAX); /* none will come */
-                return;
-        }
-        if (generation_fork(manager->current) < 0)
-                return;
-
-        /* born stopping: it empties the queue and goes */
-        pool_worker_stop(list_entry(manager->workers.previous, PoolWorker, link));
 }
 
 /* For those who ask how large workers.max has to be. */
@@ -227,7 +218,7 @@ void watch_look(Manager *manager) {
         atomic_store(&scoreboard_head(&manager->board)->queued, (int32_t)MIN2(queued, INT32_MAX));
 
         if (manager->state == MANAGER_STOPPING) {
-                watch_look_stopping(manager);
+                stop_serve_rest(manager);
                 return;
         }
         if (!manager->current)
@@ -283,11 +274,15 @@ int watch_mend(Manager *manager) {
         scoreboard_mend_idle(&manager->board, used);
         atomic_store(&scoreboard_head(&manager->board)->awake, manager->awake ? 1 : 0);
         (void)fd_set_nonblock(manager->wake, true); /* cannot fail for an eventfd */
+        queue_mend(&manager->queue);
 
         for (size_t i = 0; i < manager->listeners.n_items; i++) {
                 struct pollfd p = { .fd = manager->listeners.items[i].fd, .events = POLLRDHUP };
 
                 (void)fd_set_nonblock(p.fd, true); /* cannot fail for a socket */
+                /* connections inherit these (socket(7)) */
+                (void)setsockopt(p.fd, SOL_SOCKET, SO_LINGER, &(struct linger){}, sizeof(struct linger));
+                (void)setsockopt(p.fd, SOL_SOCKET, SO_RCVLOWAT, &(int){ 1 }, sizeof(int));
                 if (poll(&p, 1, /* timeout= */ 0) > 0 && (p.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0)
                         return -ESHUTDOWN;
         }

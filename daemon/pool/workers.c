@@ -54,7 +54,7 @@ static ssize_t pool_worker_receive(PoolWorker *worker) {
                 manager_clean_sessions(worker->manager, message.lifetime_sec);
         else if (n != -EMSGSIZE)
                 for (size_t i = 0; i < n_fds; i++)
-                        fd_close(fds[i]);
+                        fd_close_connection(fds[i]);
         return 1;
 }
 
@@ -164,7 +164,7 @@ PoolWorker *pool_worker_free(PoolWorker *worker) {
         list_remove(&worker->link);
         sd_event_source_disable_unref(worker->source);
         traces_forget(worker);
-        fd_close(worker->loan);
+        fd_close_connection(worker->loan);
         fd_close(worker->channel);
         fd_close(worker->pidfd);
         free(worker);

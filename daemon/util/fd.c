@@ -31,6 +31,12 @@ static int fd_change_flag(int fd, int get, int set, int flag, bool on) {
         return 0;
 }
 
+int fd_close_connection(int fd) {
+        if (fd >= 0)
+                (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){}, sizeof(struct linger));
+        return fd_close(fd);
+}
+
 int fd_set_nonblock(int fd, bool nonblock) {
         return fd_change_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, nonblock);
 }
@@ -85,17 +91,20 @@ static size_t fd_take_rights(struct msghdr *message, int *fds, size_t n_max) {
                         if (n < n_max)
                                 fds[n++] = fd;
                         else
-                                fd_close(fd);
+                                fd_close_connection(fd);
                 }
         }
 
         return n;
 }
 
+#define CONTROL_OTHERS_SIZE 512U /* credentials and a label */
+
 ssize_t fd_recv_message(int fd, void *data, size_t size, int *fds, size_t *n_fds) {
         union {
                 struct cmsghdr align;
-                uint8_t bytes[CMSG_SPACE(sizeof(int) * FD_MESSAGE_MAX)];
+                /* who shares the socket may have asked for credentials, which come first (unix(7)) */
+                uint8_t bytes[CMSG_SPACE(sizeof(int) * FD_MESSAGE_MAX) + CONTROL_OTHERS_SIZE];
         } control;
         struct iovec iov = { .iov_base = data, .iov_len = size };
         struct msghdr message = {
@@ -114,10 +123,10 @@ ssize_t fd_recv_message(int fd, void *data, size_t size, int *fds, size_t *n_fds
                 return -errno;
 
         n_taken = fd_take_rights(&message, fds, n_max);
-        if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+        if (n == 0 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
                 while (n_taken > 0) {
                         n_taken--;
-                        fds[n_taken] = fd_close(fds[n_taken]);
+                        fds[n_taken] = fd_close_connection(fds[n_taken]);
                 }
         if (message.msg_flags & MSG_TRUNC)
                 return -EMSGSIZE;
@@ -167,6 +176,8 @@ int fd_write_all(int fd, const void *data, size_t size) {
                                 continue;
                         return -errno;
                 }
+                if (n == 0) /* no file of ours, but what another process calls one may do that for ever */
+                        return -EIO;
                 p += n;
                 size -= (size_t)n;
         }

@@ -21,6 +21,9 @@ static inline void fd_closep(int *fd) {
 int fd_set_nonblock(int fd, bool nonblock);
 int fd_set_cloexec(int fd, bool cloexec);
 
+/* A connection that another process may have set to wait on close(2) until its peer has read (SO_LINGER): it does not. */
+int fd_close_connection(int fd);
+
 #define FD_MESSAGE_MAX 8U
 
 /*

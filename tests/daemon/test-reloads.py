@@ -98,6 +98,38 @@ class ReloadsTest(unittest.TestCase):
         until("the second serves alone", lambda: self.serves(pool, 3))
         self.assertEqual(self.said(pool), ["READY=1", "RELOADING=1", "RELOADING=1", "READY=1"])
 
+    def resident(self):
+        """A pool whose script boots in a second."""
+        pool = self.pool('resident = "app.php"; ' + config(2))
+        pool.write("app.php", '<?php usleep(1000000); function answer() { if (isset($_GET["reset"])) opcache_reset();'
+                              'usleep((int) ($_GET["ms"] ?? 0) * 1000); echo "hello"; }'
+                              'while (PhpPool\\handle_request("answer"));')
+        pool.start()
+        return pool
+
+    def test_what_is_refused_leaves_the_generation_that_boots(self):
+        pool = self.resident()
+        pool.configure('resident = "app.php"; ' + config(3))
+        pool.reload()
+        until("it boots", lambda: 2 in {w["generation"] for w in status(pool)["list"]})
+        pool.configure("nonsense = 1;")
+        pool.reload()
+        until("it is refused", lambda: status(pool)["reloads_failed"] == 1)
+        now = until("the one that was booting serves", lambda: self.serves(pool, 3))
+        self.assertEqual((now["generation"], now["reloads"], now["reloads_failed"]), (2, 2, 1))
+        self.assertNotIn("given up", pool.log())
+
+    def test_a_renewal_that_fails_is_no_reload(self):
+        pool = self.resident()
+        held = self.beside(pool.ask, "hello.php", "ms=5000")
+        until("it runs", lambda: status(pool)["workers"]["busy"] == 1)
+        pool.write("app.php", "<?php exit(1);")
+        self.assertEqual(pool.ask("hello.php", "reset=1").body, b"hello")
+        until("the renewal has failed", lambda: "does not get as far as" in pool.log(), 20)
+        now = status(pool)
+        self.assertEqual((now["renewals"], now["reloads"], now["reloads_failed"], now["generation"]), (1, 0, 0, 1))
+        self.assertEqual(until("the busy one answers", lambda: held)[0].body, b"hello")
+
     def test_boots_of_the_first_generation_get_their_time(self):
         pool = self.pool('resident = "app.php"; workers: { max = 1; min = 1; };')
         pool.write("app.php", "<?php usleep(1500000); exit(1);")

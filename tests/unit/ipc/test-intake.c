@@ -186,6 +186,28 @@ static void test_a_body_beyond_the_limit(void) {
         buffer_done(&wire);
 }
 
+/* Who sends faster than we read has no end of bytes. */
+static void test_a_read_ends_after_so_many_receives(void) {
+        IntakeLimits limits = small;
+        Buffer wire = WIRE_NULL;
+        size_t n_calls = 1;
+        Intake intake;
+        int peer, r;
+
+        limits.receives_max = 3;
+        peer = connect_intake(&intake, &limits);
+        wire_whole(&wire, 1, 5000, 1000);
+        send_bytes(peer, &wire, 0, buffer_size(&wire));
+        for (; (r = intake_read(&intake)) == INTAKE_E_WAIT; n_calls++)
+                test_int(intake.decoded, n_calls * limits.receives_max * limits.chunk_size);
+        test_int(r, 0);
+        test_int(n_calls, buffer_size(&wire) / (limits.receives_max * limits.chunk_size) + 1);
+        check_body(&intake, 5000);
+        intake_done(&intake);
+        close(peer);
+        buffer_done(&wire);
+}
+
 static void test_an_aborted_request_does_not_run_and_the_connection_stays(void) {
         Buffer wire = WIRE_NULL;
         uint8_t bytes[64];
@@ -421,6 +443,7 @@ int main(void) {
         test_run(test_half_a_request_travels_at_every_byte);
         test_run(test_pipelined_requests_stay_apart);
         test_run(test_a_body_beyond_the_limit);
+        test_run(test_a_read_ends_after_so_many_receives);
         test_run(test_an_aborted_request_does_not_run_and_the_connection_stays);
         test_run(test_an_end_in_the_middle_is_no_request);
         test_run(test_a_file_that_shrinks_is_no_request);

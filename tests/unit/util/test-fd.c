@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "test.h"
 #include "util/fd.h"
@@ -68,6 +71,61 @@ static void half_of_the_descriptors_are_none(void) {
         close(pair[1]);
 }
 
+/* It looks like the end of the stream, and who reads closes nothing then. */
+static void nothing_with_descriptors_is_the_end_and_leaves_none(void) {
+        int pair[2], fds[2] = { -EBADF, -EBADF }, before;
+        size_t n_fds = 2;
+        char text[8];
+
+        test_int(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+        before = n_open();
+        test_int(fd_send_message(pair[0], "", 0, (int[]){ 0, 1 }, 2), 0);
+        test_int(fd_recv_message(pair[1], text, sizeof(text), fds, &n_fds), 0);
+        test_int(n_fds, 0);
+        test_int(n_open(), before);
+        close(pair[0]);
+        close(pair[1]);
+}
+
+static void credentials_leave_room_for_descriptors(void) {
+        int pair[2], fds[FD_MESSAGE_MAX], sent[FD_MESSAGE_MAX] = {};
+        size_t n_fds = FD_MESSAGE_MAX;
+        char text[8];
+
+        test_int(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+        test_int(setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &(int){ 1 }, sizeof(int)), 0);
+        test_int(fd_send_message(pair[0], "hello", 5, sent, FD_MESSAGE_MAX), 0);
+        test_int(fd_recv_message(pair[1], text, sizeof(text), fds, &n_fds), 5);
+        test_int(n_fds, FD_MESSAGE_MAX);
+        for (size_t i = 0; i < n_fds; i++)
+                close(fds[i]);
+        close(pair[0]);
+        close(pair[1]);
+}
+
+/* The memory of a process that has ended: a regular file, and write(2) gives 0. */
+static void a_file_that_takes_nothing_is_no_file(void) {
+        char path[64];
+        pid_t child;
+        int fd;
+
+        child = fork();
+        test_true(child >= 0);
+        if (child == 0)
+                for (;;)
+                        pause();
+        (void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)child);
+        fd = open(path, O_RDWR | O_CLOEXEC);
+        test_true(fd >= 0);
+        test_int(kill(child, SIGKILL), 0);
+        test_int(waitpid(child, NULL, 0), child);
+
+        alarm(5); /* or it would try for ever */
+        test_int(fd_write_all(fd, "hello", 5), -EIO);
+        alarm(0);
+        close(fd);
+}
+
 static void whether_a_call_waits_can_be_changed(void) {
         int pair[2];
 
@@ -84,6 +142,9 @@ static void whether_a_call_waits_can_be_changed(void) {
 int main(void) {
         test_run(messages_carry_descriptors);
         test_run(half_of_the_descriptors_are_none);
+        test_run(nothing_with_descriptors_is_the_end_and_leaves_none);
+        test_run(credentials_leave_room_for_descriptors);
+        test_run(a_file_that_takes_nothing_is_no_file);
         test_run(whether_a_call_waits_can_be_changed);
         return 0;
 }
