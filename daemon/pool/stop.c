@@ -30,7 +30,8 @@ void stop_serve_rest(Manager *manager) {
         if (queue_length(&manager->queue) == 0 || !manager->current || stop_has_server(manager))
                 return;
         if (manager_is_failing(manager) || manager->current->state == GENERATION_DEAD) {
-                (void)queue_expire(&manager->queue, UINT64_MAX); /* none will come */
+                if (list_is_empty(&manager->workers))
+                        (void)queue_expire(&manager->queue, UINT64_MAX); /* none will come */
                 return;
         }
 

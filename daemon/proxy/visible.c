@@ -23,13 +23,13 @@ static bool visible_path(const Exchange *exchange, const char *path) {
         return true;
 }
 
-/* What a front controller beside @script makes of PATH_INFO, and PATH_INFO alone. */
+/* What a front controller beside @script makes of PATH_INFO. */
 static bool visible_path_info(const Exchange *exchange, const char *script, const char *path_info) {
         const char *slash = strrchr(script, '/');
         char path[2 * ROUTE_PATH_MAX];
 
         (void)snprintf(path, sizeof(path), "%.*s%s", slash ? (int)(slash - script) : 0, script, path_info);
-        return visible_path(exchange, path) && visible_path(exchange, path_info);
+        return visible_path(exchange, path);
 }
 
 bool visible_is_clear(const Exchange *exchange) {

@@ -159,7 +159,7 @@ void resident_settle_exception(void); /* afterwards EG(exception) is not set */
 bool resident_begin(SapiContext *context, const char *script);
 bool resident_end(SapiContext *context);
 void resident_end_boot(void);
-void resident_settle(void);         /* what the script has begun between two requests */
+bool resident_settle(void);         /* what the script has begun between two requests; false: PHP gave up */
 void resident_merge_shutdown(void); /* what the request registered runs with what the boot did */
 
 /* globals.c, session.c */

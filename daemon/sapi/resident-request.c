@@ -301,12 +301,17 @@ void resident_end_boot(void) {
 }
 
 /* Its client has gone, and the next one must not get what is his: a session above all. */
-void resident_settle(void) {
+bool resident_settle(void) {
         static void (*const parts[])(void) = { php_output_discard_all, embed_session_end };
 
-        for (size_t i = 0; i < ELEMENTSOF(parts); i++)
-                (void)resident_do(parts[i]); /* what went wrong stands in the journal */
-        zend_stack_destroy(&OG(handlers));   /* the next request begins with others */
+        volatile bool ok = true;
+
+        for (size_t i = 0; i < ELEMENTSOF(parts); i++) {
+                ok = resident_do(parts[i]) && ok;
+                ok = resident_do(resident_settle_exception) && ok; /* of a handler of the script's */
+        }
+        zend_stack_destroy(&OG(handlers)); /* the next request begins with others */
         zend_stack_init(&OG(handlers), sizeof(php_output_handler *));
         zend_llist_destroy(&SG(sapi_headers).headers);
+        return ok && !CG(unclean_shutdown);
 }

@@ -279,8 +279,8 @@ PHP_FUNCTION(pool_handle_request) {
         zend_unset_timeout(); /* waiting is nobody's time */
         if (!options->has_booted)
                 boot_end();
-        else
-                resident_settle();
+        else if (!resident_settle())
+                _zend_bailout((char *)__FILE__, __LINE__); /* nobody's request is run in what is left */
 
         request = options->next(options->userdata);
         if (!request)

@@ -77,6 +77,9 @@ static void resident_done(void *userdata, SapiRequest *request) {
                 atomic_store(&worker->slot->memory_first, request->memory_kept);
 
         resident->behind = true;
+        lend_end(worker);
+        worker->running = 1; /* an operator can still end what comes now */
+        atomic_store(&worker->slot->state_usec, clock_now_usec()); /* what it was to be killed for is over */
         atomic_store(&worker->slot->state, WORKER_FINISHED);
         if (worker->intake.fd >= 0 && !intake_has_more(&worker->intake))
                 release_begin(worker, run_may_keep(&resident->run));

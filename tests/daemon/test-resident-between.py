@@ -81,7 +81,8 @@ class BufferTest(Stays):
 
     def test_one_that_is_never_ended(self):
         level = self.php("echo ob_get_level();").body.decode()
-        for code in ("ob_start(); echo 'lost';", "ob_start(fn($b) => 'lost'); ob_start(); echo 'x';", "echo 'no buffer';"):
+        for code in ("ob_start(); echo 'lost';", "ob_start(fn($b) => 'lost'); ob_start(); echo 'x';",
+                     "ob_start(function () { throw new Exception('late'); }); echo 'x';", "echo 'no buffer';"):
             self.behind(code)
             self.says("echo ob_get_level(), '|', getmypid();", f"{level}|{self.before}", code)
 
