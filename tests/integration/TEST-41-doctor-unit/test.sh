@@ -3,6 +3,8 @@
 #
 # Does `php-poolctl doctor` recognise what goes wrong with units, sockets and
 # limits, each thing made to go wrong for real?
+#
+# Runs after the others: for a moment there is no libphp.
 
 . /opt/tests/lib.sh
 
