@@ -27,6 +27,7 @@ enum {
         VARLINK_REPLY_MAX = 1024 * 1024,   /* bytes of a reply with its NUL */
         VARLINK_DEPTH_MAX = 16,            /* the status nests five deep */
         VARLINK_CONTAINERS_MAX = 8 * 1024, /* workers.max is at most 4096, an object each */
+        VARLINK_VALUES_MAX = 64 * 1024,    /* json-c makes some hundred bytes of each */
 };
 
 enum {

@@ -246,7 +246,10 @@ class Served(unittest.TestCase):
 
     def test_hostile_pools(self):
         self.fake("evil", status_reply(HOSTILE))
-        for name, answer in {"silent": lambda *_: None, "dripping": drip, "garbage": lambda *_: b"\xff" * 100 + b"\0"}.items():
+        many = b"[" + b"{}," * 300000 + b"{}]"  # hidden from who takes the quote in a key of single quotes for one of a string
+        for name, answer in {"silent": lambda *_: None, "dripping": drip, "garbage": lambda *_: b"\xff" * 100 + b"\0",
+                             "large": lambda *_: b"{\"parameters\":{\"status\":{'\"':" + many + b"}}}\0",
+                             "nan": lambda *_: b'{"parameters":{"status":{"state":"running","requests":NaN}}}\0'}.items():
             self.fake(name, answer)
         proxy = FakeControl(self.directory + "/proxy/control", status_reply({"requests": {"2xx": EVIL}, "durations": [5, {}], "broken": EVIL}))
         self.addCleanup(proxy.close)
@@ -255,10 +258,11 @@ class Served(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 8)
         families = list(openmetrics.text_string_to_metric_families(text))
         labels = {(k, v) for f in families for s in f.samples for k, v in s.labels.items()}
-        self.assertEqual({v for k, v in labels if k == "pool"}, {"test", "evil", "silent", "dripping", "garbage"})
+        self.assertEqual({v for k, v in labels if k == "pool"}, {"test", "evil", "silent", "dripping", "garbage", "large", "nan"})
         self.assertEqual({k for k, _ in labels} - {"pool", "state", "class", "signal", "reason", "kind", "le"}, set())
         self.assertNotIn("owned", text)
-        self.assertEqual(self.value("php_pool_unreachable", pool="silent"), 1)
+        for name in ("silent", "large", "nan"):
+            self.assertEqual(self.value("php_pool_unreachable", pool=name), 1, name)
         self.assertEqual(self.value("php_pool_worker_crashes_total", pool="evil", signal="SEGV"), 3)
         self.assertEqual(self.value("php_pool_worker_crashes_total", pool="evil", signal="other"), 4)
         self.assertFalse([s for f in families for s in f.samples if s.name.startswith("php_pool_request_duration") and s.labels.get("pool") == "evil"])

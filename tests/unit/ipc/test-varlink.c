@@ -141,6 +141,10 @@ static void what_is_no_call_is_refused(void) {
                 "{\"method\":\"a.B\"}{}",
                 "{\"method\":\"a.B\",}",
                 "{'method':'a.B'}",
+                "{'method':\"a.B\"}",
+                "{\"method\":\"a.B\",\"parameters\":{'\"':[{},{}]}}",
+                "{\"method\":\"a.B\",\"parameters\":{\"x\":NaN}}",
+                "{\"method\":\"a.B\",\"parameters\":{\"x\":-Infinity}}",
                 "{\"method\":\"a.B\\u0000c\"}",
                 "{\"method\":\"a.B\xff\"}",
                 "{\"method\":\"a\nB\x80\"}",
@@ -173,8 +177,8 @@ static void a_call_cut_anywhere_is_refused(void) {
         varlink_call_done(&call);
 }
 
-static void nesting_and_number_of_containers_are_bounded(void) {
-        static char text[3 * VARLINK_CONTAINERS_MAX + 1000];
+static void nesting_and_number_of_values_are_bounded(void) {
+        static char text[2 * VARLINK_VALUES_MAX + 1000];
         VarlinkCall call;
         int n;
 
@@ -189,6 +193,15 @@ static void nesting_and_number_of_containers_are_bounded(void) {
                 n += snprintf(text + n, 4, "{},");
         strcpy(text + n - 1, "]}}");
         test_int(decode_call(&call, text, strlen(text)), VARLINK_E_LARGE);
+
+        n = snprintf(text, sizeof(text), "{\"method\":\"a.B\",\"parameters\":{\"x\":[");
+        for (int i = 0; i < VARLINK_VALUES_MAX; i++)
+                n += snprintf(text + n, 3, "1,");
+        strcpy(text + n, "1]}}");
+        test_int(decode_call(&call, text, strlen(text)), VARLINK_E_LARGE);
+        strcpy(text + n - 3, "]}}");
+        test_int(decode_call(&call, text, strlen(text)), 0);
+        varlink_call_done(&call);
 
         /* brackets in strings are none */
         n = snprintf(text, sizeof(text), "{\"method\":\"a.B\",\"parameters\":{\"x\":\"\\\"");
@@ -357,7 +370,7 @@ int main(void) {
         test_run(characters_of_each_size_come_through);
         test_run(what_is_no_call_is_refused);
         test_run(a_call_cut_anywhere_is_refused);
-        test_run(nesting_and_number_of_containers_are_bounded);
+        test_run(nesting_and_number_of_values_are_bounded);
         test_run(a_message_over_its_limit_is_not_encoded);
 
         test_true(mkdtemp(directory));
