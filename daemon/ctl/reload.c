@@ -119,9 +119,22 @@ static int reload_by_socket(const Ctl *ctl, const char *name) {
         return reload_report(name, r, &reply);
 }
 
+/* systemd knows better than a control socket, which the pool's scripts can remove. */
+static int reload_is_needed(const Ctl *ctl, const char *name) {
+        View view;
+        bool needed;
+        int r;
+
+        r = view_load(&view, ctl, name);
+        if (r < 0)
+                return r;
+        needed = view.state != VIEW_SLEEPING;
+        view_done(&view);
+        return needed;
+}
+
 int verb_reload(const Ctl *ctl, int argc, char **argv) {
         _cleanup_(pool_config_freep) PoolConfig *config = NULL;
-        _cleanup_(varlink_reply_done) VarlinkReply reply = {};
         ConfigError error = {};
         const char *name = argv[0];
         int r;
@@ -135,13 +148,14 @@ int verb_reload(const Ctl *ctl, int argc, char **argv) {
                 return EX_CONFIG;
         }
 
-        r = view_call(ctl, name, "org.varlink.service.GetInfo", NULL, CTL_STATUS_USEC, &reply);
-        if (r < 0 && !view_strerror(r)) {
+        r = reload_is_needed(ctl, name);
+        if (r < 0) {
+                log_error_errno(r, "Failed to ask '%s': %m", name);
+                return EXIT_FAILURE;
+        }
+        if (r == 0) {
                 printf("'%s' is not running: it will read its configuration when it is started.\n", name);
                 return EXIT_SUCCESS;
         }
-
-        if (ctl->systemd)
-                return reload_by_systemd(ctl, name);
-        return r < 0 ? reload_report(name, r, NULL) : reload_by_socket(ctl, name);
+        return ctl->systemd ? reload_by_systemd(ctl, name) : reload_by_socket(ctl, name);
 }

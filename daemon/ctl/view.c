@@ -135,7 +135,7 @@ static int view_ask(View *views, size_t n_views, const Ctl *ctl) {
         return r;
 }
 
-/* What systemd has to do before a pool without a manager answers again. */
+/* What systemd has to do before a pool without a manager answers again. NULL: the manager runs. */
 static const char *view_unit_word(const Units *units, const char *name) {
         char id[UNIT_NAME_MAX];
         int service = units_find(units, unit_name(id, sizeof(id), name, "service"));
@@ -146,6 +146,8 @@ static const char *view_unit_word(const Units *units, const char *name) {
 
         if (strcmp(sub, "auto-restart") == 0)
                 return "restarting"; /* it dies as soon as it starts */
+        if (strcmp(active, "active") == 0 || strcmp(active, "reloading") == 0)
+                return NULL;
         if (strcmp(active, "activating") == 0)
                 return "starting";
         if (strcmp(active, "failed") == 0 || strcmp(listening, "failed") == 0)
@@ -153,16 +155,31 @@ static const char *view_unit_word(const Units *units, const char *name) {
         return strcmp(listening, "active") == 0 ? "sleeping" : "stopped";
 }
 
-static void view_look_at_units(View *views, size_t n_views) {
+/* Its scripts can remove the control socket, and no words of the pool tell that from a sleeping one. */
+static int view_look_behind(View *view, const Ctl *ctl) {
+        int r = view_ask(view, 1, ctl); /* it may have been started just now */
+
+        if (r < 0 || view->state != VIEW_SLEEPING)
+                return r;
+        return view_unreachable(view, "it runs, but its control socket is gone; a restart makes a new one");
+}
+
+static int view_look_at_units(View *views, size_t n_views, const Ctl *ctl) {
         _cleanup_(units_done) Units units = {};
+        int r = 0;
 
         /* it only makes a word more exact */
         if (units_load(&units, "php-pool@*", "Id,ActiveState,SubState") < 0)
-                return;
+                return 0;
 
-        for (size_t i = 0; i < n_views; i++)
-                if (views[i].state == VIEW_SLEEPING)
-                        views[i].unit_word = view_unit_word(&units, views[i].name);
+        for (size_t i = 0; r == 0 && i < n_views; i++) {
+                if (views[i].state != VIEW_SLEEPING)
+                        continue;
+                views[i].unit_word = view_unit_word(&units, views[i].name);
+                if (!views[i].unit_word)
+                        r = view_look_behind(&views[i], ctl);
+        }
+        return r;
 }
 
 /* What a pool that does not say it will have, if its file names none. */
@@ -193,8 +210,8 @@ static int view_load_all(View *views, size_t n_views, const Ctl *ctl) {
         for (size_t i = 0; i < n_views; i++)
                 sleeping = sleeping || views[i].state == VIEW_SLEEPING;
         if (sleeping && ctl->systemd)
-                view_look_at_units(views, n_views);
-        return sleeping ? view_fill_versions(views, n_views, ctl) : 0;
+                r = view_look_at_units(views, n_views, ctl);
+        return r == 0 && sleeping ? view_fill_versions(views, n_views, ctl) : r;
 }
 
 int view_load(View *ret, const Ctl *ctl, const char *name) {

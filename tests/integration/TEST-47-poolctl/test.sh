@@ -94,6 +94,15 @@ gone() { [[ $(ctl requests ctl-up --json | python3 -c 'import json, sys; print([
 check "and it is gone" eventually 8 gone
 wait
 
+# scripts can take the control socket away
+
+rm /run/php-pool.d/ctl-up/control
+check "a pool that runs without its control socket does not sleep" equal "$(state ctl-up)" unreachable
+pool ctl-up <<<'root = "/srv/www/ctl-up"; site: { hosts = [ "up.test" ]; }; env = [ "RELOADED=yes" ];'
+echo '<?php echo getenv("RELOADED");' >/srv/www/ctl-up/env.php
+check "and is reloaded all the same" ctl reload ctl-up
+check "with its new configuration" contains "$(fcgi ctl-up env.php)" "yes"
+
 # a new site, from nothing to an answer
 
 check "new makes a site" ctl new fresh --root /srv/www/fresh --host fresh.test
