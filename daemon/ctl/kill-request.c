@@ -5,7 +5,6 @@
  * By its id, and not by the number of its worker or process: these may have gone on to
  * another request by the time that the pool reads them.
  */
-#include <ctype.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,18 +12,7 @@
 #include "ctl/text.h"
 #include "ctl/view.h"
 #include "util/log.h"
-
-#define REQUEST_ID_MAX 64U
-
-static bool kill_request_is_id(const char *id) {
-        size_t n = strlen(id);
-
-        for (size_t i = 0; i < n; i++)
-                if (!isalnum((unsigned char)id[i]) && id[i] != '-' && id[i] != '_')
-                        return false;
-
-        return n > 0 && n <= REQUEST_ID_MAX;
-}
+#include "util/request-id.h"
 
 static int kill_request_call(const Ctl *ctl, const char *name, const char *id, VarlinkReply *reply) {
         struct json_object *parameters = json_object_new_object(), *value = json_object_new_string(id);
@@ -46,7 +34,7 @@ int verb_kill_request(const Ctl *ctl, int argc, char **argv) {
 
         if (!ctl_check_name(name))
                 return EX_USAGE;
-        if (!kill_request_is_id(id)) {
+        if (!request_id_is_good(id, strlen(id))) {
                 error = text_clean(id, 64);
                 log_error("'%s' is not the id of a request; `php-poolctl requests %s` shows them.",
                           error ?: "",
@@ -60,7 +48,8 @@ int verb_kill_request(const Ctl *ctl, int argc, char **argv) {
                 return EXIT_FAILURE;
         }
         if (!reply.error) {
-                printf("Request %s is ended.\n", id);
+                printf("Request %s is interrupted; if that does not end it, its worker is killed after timeouts.kill.\n",
+                       id);
                 return EXIT_SUCCESS;
         }
 

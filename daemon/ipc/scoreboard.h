@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "ipc/tally.h"
+#include "util/request-id.h"
 
 typedef struct Scoreboard Scoreboard;
 typedef struct ScoreboardHead ScoreboardHead;
@@ -76,7 +77,7 @@ struct ScoreboardSlowest {
         _Atomic uint64_t duration_usec;
         _Atomic uint64_t end_wall_usec;
         _Atomic uint32_t status;
-        char id[40];
+        char id[REQUEST_ID_MAX + 1];
         char method[16];
         char uri[300];
         char script[300];
@@ -150,7 +151,7 @@ struct ScoreboardSlot {
         ScoreboardOpcache opcache;
         Tally tally;
         ScoreboardSlowest slowest;
-        char id[40];
+        char id[REQUEST_ID_MAX + 1];
         char method[16];
         char uri[300];
         char script[300];
@@ -174,7 +175,7 @@ struct ScoreboardCopy {
         uint64_t memory_kept;
         uint64_t memory_first;
         WorkerExit exit;
-        char id[40];
+        char id[REQUEST_ID_MAX + 1];
         char method[16];
         char uri[300];
         char script[300];

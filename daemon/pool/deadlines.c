@@ -163,30 +163,38 @@ static void worker_check_slow(PoolWorker *worker, const ScoreboardCopy *copy, ui
                 slow_on_trace(NULL, worker, -ECHILD, NULL, 0);
 }
 
+/* Its time to end counts from the first one, however often it is asked; behind its answer it begins anew. */
 static void worker_interrupt(PoolWorker *worker, const ScoreboardCopy *copy, const char *what) {
+        if (worker->interrupted != copy->request_number || copy->state_usec > worker->interrupted_usec)
+                worker->interrupted_usec = clock_now_usec();
         worker->interrupted = copy->request_number;
-        worker->interrupted_usec = clock_now_usec();
         worker_log(worker, copy, MESSAGE_ID_REQUEST_TIMEOUT, what);
         (void)pidfd_signal(worker->pidfd, SIGRTMIN); /* or it is gone */
 }
 
+/* Ids that clients bring may be there twice: who asks again means another one. */
 int manager_cancel_request(Manager *manager, const char *id) {
+        bool found = false;
+
         LIST_FOREACH (l, &manager->workers) {
                 PoolWorker *worker = list_entry(l, PoolWorker, link);
+                ScoreboardSlot *slot = scoreboard_slot(&manager->board, worker->slot);
                 ScoreboardCopy copy;
 
                 scoreboard_copy(&manager->board, worker->slot, &copy);
                 if ((copy.state != WORKER_BUSY && copy.state != WORKER_FINISHED) || worker->pidfd < 0 ||
-                    strcmp(copy.id, id) != 0)
+                    copy.id[0] == '\0' || strcmp(copy.id, id) != 0)
                         continue;
 
-                atomic_store(&scoreboard_slot(&manager->board, worker->slot)->cancelled,
-                             copy.request_number);
+                found = true;
+                if (atomic_load(&slot->cancelled) == copy.request_number)
+                        continue;
+                atomic_store(&slot->cancelled, copy.request_number);
                 worker_interrupt(worker, &copy, "is ended by an operator");
                 return 0;
         }
 
-        return -ENOENT;
+        return found ? 0 : -ENOENT;
 }
 
 /* At the second look its script waits where the worker does not notice: the signal makes it give the connection to us. */

@@ -61,7 +61,7 @@ struct Slowest {
         uint64_t duration_usec;
         uint64_t end_wall_usec;
         int status;
-        char id[40];
+        char id[REQUEST_ID_MAX + 1];
         char method[16];
         char uri[300];
         char script[300];

@@ -64,22 +64,13 @@ static void client_take_host(HttpRequest *request, HttpSlice host) {
         memcpy(request->host_name, name, sizeof(name));
 }
 
-/* "id-of.the_front"; other bytes could break a line of somebody's log. */
 static void client_take_id(Exchange *exchange) {
         const HttpHeader *header = http_request_header(&exchange->request, "X-Request-Id");
-        size_t size = header ? header->value.size : 0;
 
-        if (size == 0 || size >= sizeof(exchange->id))
+        if (!header || !request_id_is_good(header->value.data, header->value.size))
                 return;
-        for (size_t i = 0; i < size; i++) {
-                char c = header->value.data[i];
-
-                if (!(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z') &&
-                    (c == '\0' || !strchr("-._", c)))
-                        return;
-        }
-        memcpy(exchange->id, header->value.data, size);
-        exchange->id[size] = '\0';
+        memcpy(exchange->id, header->value.data, header->value.size);
+        exchange->id[header->value.size] = '\0';
 }
 
 _Static_assert((int)PROXY_TRUSTED_FORWARDED == (int)HTTP_FORWARDED_RFC7239,

@@ -14,6 +14,7 @@
 #include "proxy/relay.h"
 #include "proxy/sites.h"
 #include "proxy/target.h"
+#include "util/request-id.h"
 #include "util/spool.h"
 
 struct Exchange {
@@ -23,7 +24,7 @@ struct Exchange {
         HttpRequest request;
         Target *target; /* a reference; NULL: not yet known */
         Target *page;   /* a reference; what is sent in place of it: for an error, or by order of a script */
-        char id[65];
+        char id[REQUEST_ID_MAX + 1];
         Address client;
         bool https; /* it came encrypted, to here or to a proxy before */
 

@@ -108,8 +108,7 @@ static void run_set_id(Run *run) {
         const char *id = run_param(run, "HTTP_X_REQUEST_ID");
         size_t n = id ? strlen(id) : 0;
 
-        if (n > 0 && n < sizeof(run->id) &&
-            strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == n)
+        if (request_id_is_good(id, n))
                 memcpy(run->id, id, n + 1);
         else
                 (void)snprintf(run->id,

@@ -133,7 +133,8 @@ class Verbs(ToolCase):
         malformed = run(pool, "kill-request", "test", "a;b")
         self.assertEqual(malformed.returncode, 64)
         right = run(pool, "kill-request", "test", one["request_id"])
-        self.assertEqual((right.returncode, right.stdout), (0, f"Request {one['request_id']} is ended.\n"))
+        self.assertEqual((right.returncode, right.stdout),
+                         (0, f"Request {one['request_id']} is interrupted; if that does not end it, its worker is killed after timeouts.kill.\n"))
         thread.join()
         self.assertEqual(answer[0].status, 500)
         self.assertEqual(pool.ask("hello.php").body, b"hello")

@@ -38,6 +38,7 @@ class Cart {
     "deep.php": '<?php function deep($n) { if ($n) deep($n - 1); else sleep(3); } deep(5000); echo "out";',
     "after.php": '<?php echo "answered"; fastcgi_finish_request(); if ($_SERVER["QUERY_STRING"] == "spin") while (true); '
                  '$s = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0); fread($s[0], 1);',
+    "deaf.php": '<?php $s = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0); fread($s[0], 1);',
     "die.php": "<?php posix_kill(getmypid(), 9);",
     "error.php": '<?php http_response_code(404); echo "none";',
     "size.php": '<?php echo str_repeat("x", strlen(file_get_contents("php://input")));',
@@ -151,6 +152,32 @@ class InspectTest(unittest.TestCase):
         self.assertEqual(result[0].status, 500)
         self.assertIn("ended by an operator", pool.log())
         self.assertEqual(pool.ask("hello.php").body, b"hello")
+
+    def test_an_operator_who_repeats_himself_postpones_nothing(self):
+        pool = self.pool('workers: { max = 2; }; timeouts: { kill = "1s"; };')
+        peer = Peer(pool.socket, timeout=20)
+        self.addCleanup(peer.socket.close)
+        peer.send(whole(encoded(f"{pool.root}/deaf.php")))
+        one = until("it runs", lambda: next((w for w in status(pool)["list"] if w["uri"] == "/deaf.php"), None))
+        time.sleep(0.3)  # it reads by now
+        begin = time.monotonic()
+        while call(pool, "KillRequest", id=one["request_id"]) == {}:
+            self.assertLess(time.monotonic() - begin, 4)  # more than timeouts.kill
+            time.sleep(0.1)
+
+    def test_an_operator_reaches_all_that_share_an_id(self):
+        """Clients may bring one; and whoever has none cannot be meant."""
+        pool = self.pool('workers: { max = 4; };')
+        peers = [Peer(pool.socket, timeout=20) for _ in range(2)]
+        for peer in peers:
+            self.addCleanup(peer.socket.close)
+            peer.send(whole(encoded(f"{pool.root}/spin.php", "s=20", extra={"HTTP_X_REQUEST_ID": "of.a-client_" + "0" * 52})))
+        until("both run", lambda: sum(w["request_id"] == "of.a-client_" + "0" * 52 for w in status(pool)["list"]) == 2)
+        self.assertEqual(call(pool, "KillRequest", id=""), "io.phppool.Pool.NoSuchRequest")
+        for _ in peers:
+            self.assertEqual(call(pool, "KillRequest", id="of.a-client_" + "0" * 52), {})
+        for peer in peers:
+            self.assertEqual(peer.reply().status, 500)
 
     def test_an_operator_ends_a_request_that_has_just_begun(self):
         """PHP forgets, when it begins a request, what it was told before: here while the way to the script was looked for."""
