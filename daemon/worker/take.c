@@ -92,6 +92,7 @@ bool worker_take_queued(Worker *worker) {
                 worker->queue_turns--;
         worker->waited_usec = now > message.since_usec ? now - message.since_usec : 0;
         worker->held_spoke = true;
+        worker->coming_usec = 0;
         return true;
 }
 
@@ -106,6 +107,7 @@ bool worker_accept(Worker *worker) {
                         worker->queue_turns = 1;
                         worker->waited_usec = 0; /* in our queue; how long in the kernel's nobody can tell */
                         worker->held_spoke = true; /* most clients write at once */
+                        worker->coming_usec = 0;
                         return true;
                 }
 

@@ -16,19 +16,24 @@
  * one of many behind one front, each request would take that turn if it came sooner.
  *
  * A new connection may be accepted before its client has come to write. It gets
- * FRESH_MSEC for that, whoever else waits, and once: through the manager it would
- * come back behind all of them. Where processors were few, one in four did.
+ * FRESH_USEC for that, whoever else waits: through the manager it would come back
+ * behind all of them. Where processors were few, one in four did. Once something
+ * has come it gets COMING_USEC for the rest. Both count from the first wait,
+ * whatever comes meanwhile: a peer that sends a byte each millisecond would keep
+ * a worker that the manager takes for idle.
  */
 
 #include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include "sapi/sapi.h"
+#include "util/clock.h"
 #include "util/fd.h"
 #include "worker/run.h"
 
 #define HOLD_MSEC   5
-#define FRESH_MSEC  2
+#define FRESH_USEC  (2 * USEC_PER_MSEC)
+#define COMING_USEC (10 * USEC_PER_MSEC)
 #define SILENT_MSEC 50
 #define EVENTS_MAX  8
 #define TAG_CHANNEL UINT32_MAX
@@ -76,24 +81,36 @@ static bool worker_wait_for_held(Worker *worker, int msec) {
         return n != 0;
 }
 
+/* A connection that is new, or whose request has begun to come: it has its time, then it is the manager's. */
+static void worker_wait_for_request(Worker *worker) {
+        uint64_t now = clock_now_usec(), end;
+
+        if (worker->coming_usec == 0)
+                worker->coming_usec = now;
+        end = worker->coming_usec + (intake_is_quiet(&worker->intake) ? FRESH_USEC : COMING_USEC);
+        if (now >= end ||
+            !worker_wait_for_held(worker, (int)((end - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC)))
+                worker_park(worker);
+}
+
+/* False: it is not to be waited for alone. */
+static bool worker_wait_alone(Worker *worker) {
+        if (worker->intake.fresh || !intake_is_quiet(&worker->intake)) {
+                worker_wait_for_request(worker);
+                return true;
+        }
+        return scoreboard_any_other_free(worker->setup->board, worker->number) &&
+               worker_wait_for_held(worker, HOLD_MSEC);
+}
+
 void worker_wait(Worker *worker) {
         struct epoll_event events[EVENTS_MAX];
         bool queue = false, listener = false;
         int msec = sapi_rest(), n;
 
         worker_tell_holding(worker);
-        if (worker->is_holding && !worker->held_watched) {
-                bool others_free = scoreboard_any_other_free(worker->setup->board, worker->number);
-
-                if (others_free || worker->intake.fresh) {
-                        if (worker_wait_for_held(worker, others_free ? HOLD_MSEC : FRESH_MSEC))
-                                return;
-                        if (worker->intake.fresh) {
-                                worker_park(worker);
-                                return;
-                        }
-                }
-        }
+        if (worker->is_holding && !worker->held_watched && worker_wait_alone(worker))
+                return;
 
         if (worker->intake.fd >= 0 && !worker->held_watched) {
                 if (worker_watch(worker, worker->intake.fd, EPOLLIN | EPOLLRDHUP, TAG_HELD) < 0) {

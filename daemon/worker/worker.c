@@ -31,9 +31,10 @@
 #include "worker/run.h"
 #include "worker/worker.h"
 
-#define LATE_USEC  (50 * USEC_PER_MSEC) /* in the queue: then it is worth a call to see who is still there */
-#define CHUNK_SIZE 65536U
-#define PARAMS_MAX 1000U /* pairs; a request has some forty */
+#define LATE_USEC    (50 * USEC_PER_MSEC) /* in the queue: then it is worth a call to see who is still there */
+#define CHUNK_SIZE   65536U
+#define RECEIVES_MAX 16U /* at a time: whoever sends as fast as we read has no worker for itself (wait.c) */
+#define PARAMS_MAX   1000U /* pairs; a request has some forty */
 
 typedef enum WorkerRead {
         WORKER_READ_WHOLE, /* a request is there */
@@ -59,6 +60,7 @@ static void worker_after_request(Worker *worker, bool keep) {
         else {
                 worker->intake.since_usec = clock_now_usec();
                 worker->waited_usec = 0;
+                worker->coming_usec = 0;
                 worker->held_spoke =
                         !intake_is_quiet(&worker->intake); /* bytes of the next request came with this one */
         }
@@ -247,6 +249,7 @@ int worker_main(const WorkerSetup *setup, uint32_t slot, int channel) {
                 .params_max = setup->config->params_max,
                 .body_max = setup->config->body_max,
                 .chunk_size = CHUNK_SIZE,
+                .receives_max = RECEIVES_MAX,
                 .memory_max = 2 * CHUNK_SIZE,
                 .spool_directory = setup->spool_directory,
         };
