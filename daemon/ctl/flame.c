@@ -35,6 +35,7 @@ struct FlameNode {
 struct Flame {
         FlameNode root;
         size_t n_nodes;
+        uint64_t n_steps; /* names compared in vain */
         unsigned int depth;
 };
 
@@ -77,11 +78,11 @@ uint64_t flame_count(const Flame *flame) {
 static FlameNode *flame_child(Flame *flame, FlameNode *node, const char *name, bool *ret_full) {
         FlameNode *child;
 
-        for (child = node->children; child; child = child->next)
+        for (child = node->children; child; child = child->next, flame->n_steps++)
                 if (strcmp(child->name, name) == 0)
                         return child;
 
-        *ret_full = flame->n_nodes >= FLAME_NODES_MAX;
+        *ret_full = flame->n_nodes >= FLAME_NODES_MAX || flame->n_steps >= FLAME_STEPS_MAX;
         if (*ret_full)
                 return NULL;
         child = calloc(1, sizeof(*child));
@@ -104,6 +105,8 @@ static int flame_add_stack(Flame *flame, char *stack, uint64_t count) {
         char *saved = NULL;
 
         node->count += count;
+        if (flame->n_steps >= FLAME_STEPS_MAX)
+                return 0;
         for (char *name = strtok_r(stack, ";", &saved); name && depth < FLAME_DEPTH_MAX;
              name = strtok_r(NULL, ";", &saved)) {
                 _cleanup_(freep) char *clean = text_clean(name, FLAME_NAME_MAX);

@@ -13,7 +13,8 @@
 typedef struct Flame Flame;
 
 enum {
-        FLAME_NODES_MAX = 16384, /* what does not fit is counted with its caller */
+        FLAME_NODES_MAX = 16384,   /* what does not fit is counted with its caller */
+        FLAME_STEPS_MAX = 1 << 25, /* of search: less than a second of them; what comes then likewise */
         FLAME_DEPTH_MAX = 256,
         FLAME_NAME_MAX = 200, /* columns */
 };

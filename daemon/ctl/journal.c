@@ -18,6 +18,9 @@ static void journal_closep(sd_journal **journal) {
                 sd_journal_close(*journal);
 }
 
+/* Looked at beyond those wanted: an entry without a message is none for us, and scripts can write them without end. */
+#define EMPTY_MAX 1000U
+
 static int journal_add_priorities(sd_journal *journal, int max_priority) {
         int r = 0;
 
@@ -62,11 +65,11 @@ static char *journal_get(sd_journal *journal, const char *field) {
         return strndup((const char *)data + n, MIN2(size - n, (size_t)JOURNAL_TEXT_MAX));
 }
 
-static int journal_read_entry(sd_journal *journal, JournalEntry *ret) {
+static int journal_read_entry(sd_journal *journal, uint64_t wall_usec, JournalEntry *ret) {
         _cleanup_(freep) char *priority = journal_get(journal, "PRIORITY");
-        int r;
 
         *ret = (JournalEntry){
+                .wall_usec = wall_usec,
                 .priority = priority && *priority >= '0' && *priority <= '7' ? *priority - '0' : 6,
                 .message = journal_get(journal, "MESSAGE"),
                 .message_id = journal_get(journal, "MESSAGE_ID"),
@@ -75,8 +78,7 @@ static int journal_read_entry(sd_journal *journal, JournalEntry *ret) {
                 .code_file = journal_get(journal, "CODE_FILE"),
                 .code_line = journal_get(journal, "CODE_LINE"),
         };
-        r = sd_journal_get_realtime_usec(journal, &ret->wall_usec);
-        return r < 0 ? r : ret->message ? 0 : -ENODATA;
+        return ret->message ? 0 : -ENODATA;
 }
 
 static void journal_entry_done(JournalEntry *entry) {
@@ -92,21 +94,18 @@ static void journal_entry_done(JournalEntry *entry) {
 static int journal_read(Journal *ret, sd_journal *journal, uint64_t since_usec, size_t n_max) {
         int r = sd_journal_seek_tail(journal);
 
-        while (r >= 0 && ret->n_entries < n_max) {
+        for (size_t n = 0; r >= 0 && ret->n_entries < n_max && n < n_max + EMPTY_MAX; n++) {
                 JournalEntry *entry = &ret->entries[ret->n_entries];
+                uint64_t wall_usec;
 
                 r = sd_journal_previous(journal);
-                if (r <= 0)
+                if (r <= 0 || sd_journal_get_realtime_usec(journal, &wall_usec) < 0 ||
+                    wall_usec < since_usec)
                         break;
-                if (journal_read_entry(journal, entry) < 0) {
-                        journal_entry_done(entry); /* an entry without a message is none for us */
-                        continue;
-                }
-                if (entry->wall_usec < since_usec) {
+                if (journal_read_entry(journal, wall_usec, entry) < 0)
                         journal_entry_done(entry);
-                        break;
-                }
-                ret->n_entries++;
+                else
+                        ret->n_entries++;
         }
 
         for (size_t i = 0; i < ret->n_entries / 2; i++) {

@@ -32,6 +32,7 @@ struct ServeConnection {
         size_t checked; /* bytes of @in that were scanned for the end of the head */
         bool answered;
         bool drains; /* the answer is out */
+        bool ended;  /* the client says no more */
 };
 
 struct Serve {
@@ -142,6 +143,18 @@ static int serve_answer(ServeConnection *connection, const HttpRequest *request)
         return r;
 }
 
+/* What comes behind the request is of no interest; its end need not be that of the answer. 0: go on. 1: over. */
+static int serve_drain(ServeConnection *connection) {
+        uint8_t rest[4096];
+        ssize_t n = recv(connection->fd, rest, sizeof(rest), 0);
+
+        if (n == 0)
+                connection->ended = true;
+        if (n >= 0)
+                return n == 0 && buffer_size(&connection->out) == 0;
+        return errno != EAGAIN && errno != EINTR;
+}
+
 /* 0: wait for more. 1: over. */
 static int serve_read(ServeConnection *connection) {
         uint8_t *room;
@@ -149,14 +162,15 @@ static int serve_read(ServeConnection *connection) {
         ssize_t n;
         int r;
 
+        if (connection->answered)
+                return serve_drain(connection);
+
         r = buffer_reserve(&connection->in, 4096, &room);
         if (r < 0)
                 return 1;
         n = recv(connection->fd, room, 4096, 0);
         if (n <= 0)
                 return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : 1;
-        if (connection->answered)
-                return 0; /* dropped: it is not committed */
         buffer_commit(&connection->in, (size_t)n);
 
         r = http_request_parse(&request,
@@ -192,7 +206,7 @@ static int serve_write(ServeConnection *connection) {
                 if (shutdown(connection->fd, SHUT_WR) < 0)
                         return 1;
         }
-        return 0;
+        return connection->ended;
 }
 
 static int serve_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -206,7 +220,8 @@ static int serve_on_io(sd_event_source *source, int fd, uint32_t revents, void *
         if (r == 0)
                 r = sd_event_source_set_io_events(
                         source,
-                        EPOLLIN | (buffer_size(&connection->out) > 0 ? EPOLLOUT : 0U));
+                        (connection->ended ? 0U : EPOLLIN) |
+                                (buffer_size(&connection->out) > 0 ? EPOLLOUT : 0U));
         if (r != 0)
                 serve_connection_free(connection);
         return 0;

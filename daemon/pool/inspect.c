@@ -20,6 +20,7 @@
 #include "util/clock.h"
 #include "util/fd.h"
 
+#define FRAMES_MAX       4096U          /* of all stacks: some 180 bytes each, in a reply of 1 MiB */
 #define PROFILE_SIZE_MAX (900U * 1024U) /* a reply has to fit into a varlink message of 1 MiB */
 
 typedef struct Stacks Stacks;
@@ -30,7 +31,14 @@ struct Stacks {
         uint64_t ticket;
         json_object *list; /* a reference */
         size_t n_open;
+        size_t frames_max; /* of each stack */
 };
+
+static bool inspect_is_running(const PoolWorker *worker) {
+        uint32_t state = atomic_load(&scoreboard_slot(&worker->manager->board, worker->slot)->state);
+
+        return state == WORKER_BUSY || state == WORKER_FINISHED;
+}
 
 static void stacks_close(Stacks *stacks) {
         json_object *parameters;
@@ -45,11 +53,11 @@ static void stacks_close(Stacks *stacks) {
         free(stacks);
 }
 
-static json_object *stacks_frames(char *frames, size_t size) {
+static json_object *stacks_frames(char *frames, size_t size, size_t max) {
         json_object *list = json_object_new_array();
         TraceFrame frame;
 
-        while (list && trace_next(&frames, &size, &frame)) {
+        for (size_t n = 0; n < max && list && trace_next(&frames, &size, &frame); n++) {
                 json_object *object = json_object_new_object();
 
                 json_add_text(object, "function", frame.function);
@@ -78,12 +86,20 @@ static void stacks_on_trace(void *userdata, PoolWorker *worker, ssize_t n, char 
                 json_add_text(object, "uri", copy.uri);
                 json_add_text(object, "script", copy.script);
                 json_add_number(object, "age_usec", now > copy.state_usec ? now - copy.state_usec : 0);
-                json_add(object, "frames", stacks_frames(frames, n > 0 ? size : 0));
+                json_add(object, "frames", stacks_frames(frames, n > 0 ? size : 0, stacks->frames_max));
                 if (n < 0)
                         json_add_text(object, "error", strerror((int)-n));
                 (void)json_object_array_add(stacks->list, object);
         }
         stacks_close(stacks);
+}
+
+static size_t stacks_count_running(const Manager *manager) {
+        size_t n = 0;
+
+        LIST_FOREACH (l, &manager->workers)
+                n += inspect_is_running(list_entry(l, PoolWorker, link));
+        return n;
 }
 
 int inspect_stacks(Manager *manager, uint64_t ticket) {
@@ -96,6 +112,7 @@ int inspect_stacks(Manager *manager, uint64_t ticket) {
                 .ticket = ticket,
                 .list = json_object_new_array(),
                 .n_open = 1, /* until all are asked */
+                .frames_max = MAX2(FRAMES_MAX / MAX2(stacks_count_running(manager), (size_t)1), (size_t)1),
         };
         if (!stacks->list) {
                 free(stacks);
@@ -104,10 +121,9 @@ int inspect_stacks(Manager *manager, uint64_t ticket) {
 
         LIST_FOREACH (l, &manager->workers) {
                 PoolWorker *worker = list_entry(l, PoolWorker, link);
-                uint32_t state = atomic_load(&scoreboard_slot(&manager->board, worker->slot)->state);
                 int r;
 
-                if (state != WORKER_BUSY && state != WORKER_FINISHED)
+                if (!inspect_is_running(worker))
                         continue;
                 stacks->n_open++;
                 r = trace_ask(worker, stacks_on_trace, stacks);
