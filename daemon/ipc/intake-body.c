@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include "ipc/intake.h"
 
+#define RAW_SPARE (1U << 19) /* for records of a small request that nobody needs */
+
 /* Copies raw bytes of the request from @offset on. */
 static int intake_copy(Intake *intake, uint64_t offset, void *data, size_t size) {
         if (offset + size > intake->decoded)
@@ -78,4 +80,15 @@ ssize_t intake_read_body(Intake *intake, IntakeCursor *cursor, void *data, size_
         }
 
         return (ssize_t)done;
+}
+
+bool intake_body_is_too_large(const Intake *intake) {
+        const IntakeLimits *limits = &intake->limits;
+
+        if (limits->body_max == 0)
+                return false;
+
+        /* front ends put kilobytes into a record: headers and padding are a small part, and half of it never */
+        return intake->body_size > limits->body_max ||
+               intake->decoded / 2 > limits->body_max + limits->params_max + RAW_SPARE;
 }

@@ -136,9 +136,7 @@ static int intake_on_event(Intake *intake, const FcgiEvent *event, bool *ret_who
                 return 0;
         case FCGI_EVENT_STDIN:
                 intake->body_size += event->size;
-                if (intake->limits.body_max > 0 && intake->body_size > intake->limits.body_max)
-                        return INTAKE_E_TOO_LARGE;
-                return 0;
+                return intake_body_is_too_large(intake) ? INTAKE_E_TOO_LARGE : 0;
         case FCGI_EVENT_STDIN_END:
                 *ret_whole = true;
                 return 0;

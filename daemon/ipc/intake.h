@@ -116,6 +116,9 @@ bool intake_is_abandoned(const Intake *intake);
 /* The request is answered; bytes of a next one that came with it stay. 0 or -errno. */
 int intake_next(Intake *intake);
 
+/* More than body_max, or so much padding that what is kept of it would be. */
+bool intake_body_is_too_large(const Intake *intake);
+
 /* Reads the body of a whole request. Bytes, 0 at its end, or -errno. */
 ssize_t intake_read_body(Intake *intake, IntakeCursor *cursor, void *data, size_t size);
 

@@ -353,6 +353,8 @@ static bool parked_is_late(const Parked *parked, const PoolConfig *config, uint6
                 return silent > (in_body ? CLOSING_BODY_USEC : CLOSING_HEAD_USEC);
         if (!in_body)
                 return age > config->head_usec;
+        if (config->head_usec == USEC_INFINITY || config->body_usec == USEC_INFINITY)
+                return silent > config->body_usec;
 
         return silent > config->body_usec ||
                age > config->head_usec + config->body_usec +

@@ -159,6 +159,16 @@ class ProtocolTest(unittest.TestCase):
         self.assertEqual(peer.answer(), (b"hello", 0, COMPLETE))
         self.assertEqual(peer.answer(), (b"hello", 0, COMPLETE))
 
+    def test_padding_counts_against_the_limit_in_the_end(self):
+        """What is read is kept as it came: with 255 bytes of padding for one it would take 264 times the limit."""
+        peer = self.peer().send(begin(), record(PARAMS, self.params("size.php", "POST", length=1 << 20)), record(PARAMS))
+        try:
+            for _ in range(40):
+                peer.send(record(STDIN, b"x", padding=255) * 1000)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        self.assertEqual(peer.reply().status, 413)
+
     def test_a_body_of_the_limit_is_served_and_one_byte_more_is_not(self):
         for size, expected in ((1 << 20, str(1 << 20).encode()), ((1 << 20) + 1, b"The request body is larger than limits.body.\n")):
             peer = self.peer()

@@ -223,6 +223,23 @@ static void test_a_body_that_trickles_is_cut_in_the_end(void) {
         place_done(&place);
 }
 
+static void test_times_without_end_do_not_end(void) {
+        for (int i = 0; i < 2; i++) {
+                Place place;
+                int client;
+
+                place_init(&place);
+                *(i == 0 ? &place.config.body_usec : &place.config.head_usec) = USEC_INFINITY;
+                client = add_body(&place);
+                parking_expire(&place.parking, clock_now_usec() + 9 * USEC_PER_SEC);
+                test_int(place.parking.n_partial, 1);
+                parking_expire(&place.parking, clock_now_usec() + 3600 * USEC_PER_SEC);
+                test_int(place.parking.n_partial, i == 0 ? 1 : 0); /* the other one still counts */
+                fd_close(client);
+                place_done(&place);
+        }
+}
+
 static void test_a_start_in_the_future_is_not_believed(void) {
         int client, fd;
         Place place;
@@ -288,6 +305,7 @@ int main(void) {
         test_run(test_a_head_that_is_late_is_cut);
         test_run(test_a_body_that_stops_is_cut);
         test_run(test_a_body_that_trickles_is_cut_in_the_end);
+        test_run(test_times_without_end_do_not_end);
         test_run(test_a_start_in_the_future_is_not_believed);
         test_run(test_half_a_request_outlives_the_kept_when_room_is_made);
         test_run(test_closing_serves_what_was_sent_and_refuses_the_rest);
