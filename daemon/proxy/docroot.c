@@ -7,6 +7,10 @@
  * link, the new one is opened. Everything is opened relative to that
  * descriptor, so one request sees one tree.
  *
+ * The directory may also get another name while it is open: it is moved aside
+ * for the next one, or it is moved and the link follows it. So its name is asked
+ * for again with each look, and wherever a file seems to lie outside.
+ *
  * openat2(2) first opens what no symbolic link leads to, and nothing outside.
  * Where there is a link it is followed, and the kernel's name for what was
  * opened has to lie below the document root or an `also` directory. What was
@@ -40,6 +44,7 @@ void docroot_init(Docroot *docroot, const char *path, char *const *also) {
         docroot->also = also;
         docroot->generation = 0;
         docroot->checked_usec = 0;
+        docroot->missed = false;
         docroot->fd = -EBADF;
         docroot->entry_fd = -EBADF;
         docroot->real[0] = '\0';
@@ -70,36 +75,68 @@ static int fd_path(int fd, char *buffer, size_t size) {
         return buffer[0] == '/' ? 0 : -EXDEV;
 }
 
-int docroot_refresh(Docroot *docroot, uint64_t now_usec) {
-        _cleanup_(fd_closep) int fd = -EBADF;
+/* A generation is a directory and its name: scripts are told the latter. */
+static int docroot_take_name(Docroot *docroot, int fd) {
         char real[ROUTE_PATH_MAX];
-        struct stat st;
         int r;
 
-        if (docroot->fd >= 0 && now_usec - docroot->checked_usec < TARGETS_USEC)
-                return 0;
-        if (stat(docroot->path, &st) < 0)
-                return -errno;
-        docroot->checked_usec = now_usec;
-        if (docroot->fd >= 0 && st.st_dev == docroot->device && st.st_ino == docroot->inode)
-                return 0;
-
-        fd = open(docroot->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        if (fstat(fd, &st) < 0)
-                return -errno;
         r = fd_path(fd, real, sizeof(real));
         if (r < 0)
                 return r;
+        if (fd == docroot->fd && strcmp(real, docroot->real) == 0)
+                return 0;
 
-        docroot_done(docroot);
-        docroot->fd = TAKE_FD(fd);
-        docroot->device = st.st_dev;
-        docroot->inode = st.st_ino;
-        docroot->generation++;
         memcpy(docroot->real, real, strlen(real) + 1);
+        docroot->generation++;
         return 0;
+}
+
+static int docroot_look(Docroot *docroot, uint64_t now_usec) {
+        _cleanup_(fd_closep) int fd = -EBADF;
+        struct stat st;
+        int r;
+
+        if (stat(docroot->path, &st) < 0)
+                return -errno;
+
+        if (docroot->fd >= 0 && st.st_dev == docroot->device && st.st_ino == docroot->inode)
+                r = docroot_take_name(docroot, docroot->fd);
+        else {
+                fd = open(docroot->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                if (fd < 0)
+                        return -errno;
+                if (fstat(fd, &st) < 0)
+                        return -errno;
+                r = docroot_take_name(docroot, fd);
+        }
+        if (r < 0)
+                return r;
+
+        if (fd >= 0) {
+                docroot_done(docroot);
+                docroot->fd = TAKE_FD(fd);
+                docroot->device = st.st_dev;
+                docroot->inode = st.st_ino;
+        }
+        docroot->checked_usec = now_usec;
+        return 0;
+}
+
+int docroot_refresh(Docroot *docroot, uint64_t now_usec) {
+        docroot->missed = false;
+        if (docroot->fd >= 0 && now_usec - docroot->checked_usec < TARGETS_USEC)
+                return 0;
+        return docroot_look(docroot, now_usec);
+}
+
+bool docroot_has_moved(Docroot *docroot, uint64_t now_usec) {
+        uint64_t generation = docroot->generation;
+
+        if (!docroot->missed)
+                return false;
+        docroot->missed = false;
+        /* a path that leads nowhere is in the middle of it: what is open is good for this request */
+        return docroot_look(docroot, now_usec) < 0 || docroot->generation != generation;
 }
 
 /* What is left of @path below @directory ("/" for itself), or NULL. */
@@ -125,7 +162,7 @@ static bool path_is_removed(const char *path) {
 
 /* Where @asked has led: below the root or an `also` directory, or -EXDEV. */
 static int docroot_resolve(Docroot *docroot, int fd, const char *asked) {
-        char path[ROUTE_PATH_MAX], also[PATH_MAX];
+        char path[ROUTE_PATH_MAX], root[ROUTE_PATH_MAX], also[PATH_MAX];
         const char *rest;
         int r;
 
@@ -137,6 +174,12 @@ static int docroot_resolve(Docroot *docroot, int fd, const char *asked) {
                 return -ENOENT;
 
         rest = path_below(path, docroot->real);
+        if (!rest || strcmp(rest, asked) != 0) { /* a link, or the root's name is not that any more */
+                r = fd_path(docroot->fd, root, sizeof(root));
+                if (r < 0)
+                        return r;
+                rest = path_below(path, root);
+        }
         for (char *const *p = docroot->also; !rest && *p; p++)
                 if (realpath(*p, also))
                         rest = path_below(path, also);
@@ -199,6 +242,7 @@ static int docroot_lookup(RouteTree *tree, const char *path, RouteEntry *ret) {
         *ret = (RouteEntry){ .type = ROUTE_ENTRY_NONE, .resolved = "/" };
 
         fd = docroot_open_path(docroot, path);
+        docroot->missed = docroot->missed || fd == -ENOENT || fd == -ENOTDIR || fd == -EXDEV;
         if (fd == -ENOENT || fd == -ENOTDIR || fd == -ENAMETOOLONG)
                 return 0;
         if (fd < 0)

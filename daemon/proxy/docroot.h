@@ -18,8 +18,9 @@ struct Docroot {
         int fd;            /* O_PATH; -EBADF: not open */
         dev_t device;
         ino_t inode;
-        uint64_t generation;       /* counts the directories that the path has led to */
+        uint64_t generation;       /* counts the directories that the path has led to, and their names */
         uint64_t checked_usec;     /* when it was looked at last; 0: never */
+        bool missed;               /* a look-up since then found nothing, or something outside */
         char real[ROUTE_PATH_MAX]; /* with all links resolved */
 
         int entry_fd;       /* O_PATH, of the last look-up that found something; else -EBADF */
@@ -32,6 +33,12 @@ void docroot_done(Docroot *docroot);
 
 /* Sees whether the path leads to another directory by now, if it was not looked at just before. 0 or -errno. */
 int docroot_refresh(Docroot *docroot, uint64_t now_usec);
+
+/*
+ * For who would say that something is not there: looks once more at once, if a look-up has missed. True: the directory is
+ * being moved or exchanged, and to look up the same again may find it.
+ */
+bool docroot_has_moved(Docroot *docroot, uint64_t now_usec);
 void docroot_forget_entry(Docroot *docroot);
 
 /* Opens the file of the last look-up for reading. 0 or -errno. */

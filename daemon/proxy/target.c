@@ -77,17 +77,28 @@ target_new(const Docroot *docroot, const char *path, const char *script, const c
         return target;
 }
 
-int target_open(Docroot *docroot, const char *path, uint64_t now_usec, Target **ret) {
-        _cleanup_(target_unrefp) Target *target = NULL;
+static int target_lookup_file(Docroot *docroot, const char *path) {
         RouteEntry entry;
         int r;
 
-        r = docroot_refresh(docroot, now_usec);
-        r = r ?: docroot->tree.lookup(&docroot->tree, path, &entry);
+        r = docroot->tree.lookup(&docroot->tree, path, &entry);
         if (r < 0)
                 return r;
-        if (entry.type != ROUTE_ENTRY_FILE)
-                return -ENOENT;
+        return entry.type == ROUTE_ENTRY_FILE ? 0 : -ENOENT;
+}
+
+int target_open(Docroot *docroot, const char *path, uint64_t now_usec, Target **ret) {
+        _cleanup_(target_unrefp) Target *target = NULL;
+        int r;
+
+        r = docroot_refresh(docroot, now_usec);
+        if (r < 0)
+                return r;
+        r = target_lookup_file(docroot, path);
+        if (r < 0 && docroot_has_moved(docroot, now_usec))
+                r = target_lookup_file(docroot, path);
+        if (r < 0)
+                return r;
 
         target = target_new(docroot, path, path, "");
         if (!target)
@@ -185,6 +196,10 @@ int targets_find(Targets *targets, Site *site, Route *route, uint64_t now_usec, 
                 r = target_decide(site, route, &target);
                 if (r == -EMFILE || r == -ENFILE) {
                         targets_forget(targets, UINT64_MAX);
+                        r = target_decide(site, route, &target);
+                }
+                if (r == 0 && target->kind == ROUTE_ERROR && docroot_has_moved(&site->docroot, now_usec)) {
+                        target_unref(target);
                         r = target_decide(site, route, &target);
                 }
                 if (r < 0)

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""php-pool-proxy where two of its rules meet: access and front controllers, files sent by scripts and conditions, reloads and busy pools.
+"""php-pool-proxy where two of its rules meet: access and front controllers, files sent by scripts and conditions, links and document
+roots that are moved, reloads and busy pools.
 
 All memory is filled before it is used: what was not initialised shows.
 """
 
+import ctypes
+import json
 import os
 import re
 import socket
@@ -113,6 +116,44 @@ class Access(unittest.TestCase):
     def test_a_site_without_rules_serves_dots(self):
         self.assertEqual(get("/admin/x/../../y", host="front.test").body, b"front /admin/x/../../y []")
         self.assertEqual(get("/x/%2e%2e/a.txt", host="front.test").body, b"0123456789")
+
+
+class Moved(unittest.TestCase):
+    """Document roots, while they are open."""
+
+    def make_site(self, name, docroot, *trees):
+        for tree in trees:
+            FRONT.write(f"www/{tree}/v.txt", tree)
+            FRONT.write(f"www/{tree}/info.php", "<?php echo json_encode($_SERVER);")
+            for i in range(20):
+                os.symlink("v.txt", os.path.join(FRONT.base, f"www/{tree}/link{i}.txt"))
+        os.symlink("site.sock", os.path.join(FRONT.socket_dir, f"{name}.sock"))
+        FRONT.write(f"conf/conf.d/{name}.conf", f'root = "{FRONT.base}/www"; site: {{ docroot = "{docroot}"; hosts = [ "{name}.test" ]; }};\n')
+
+    def test_a_directory_whose_link_follows_it(self):
+        www = os.path.join(FRONT.base, "www")
+        self.make_site("followed", "followed", "release1")
+        os.symlink("release1", www + "/followed")
+        FRONT.proxy.reload()
+        self.assertEqual(json.loads(get("/info.php", host="followed.test").body)["DOCUMENT_ROOT"], www + "/release1")
+        os.rename(www + "/release1", www + "/release2")
+        os.symlink("release2", www + "/followed.new")
+        os.replace(www + "/followed.new", www + "/followed")
+        time.sleep(0.2)
+        v = json.loads(get("/info.php", host="followed.test").body)
+        self.assertEqual((v["DOCUMENT_ROOT"], v["SCRIPT_FILENAME"]), (www + "/release2", www + "/release2/info.php"))
+        self.assertEqual(get("/link1.txt", host="followed.test").body, b"release1")
+
+    def test_directories_that_are_exchanged(self):
+        one, two = (os.path.join(FRONT.base, "www", name).encode() for name in ("site1", "site2"))
+        self.make_site("exchanged", "site1", "site1", "site2")
+        FRONT.proxy.reload()
+        for i in range(20):
+            self.assertEqual(get("/v.txt", host="exchanged.test").status, 200)
+            self.assertEqual(ctypes.CDLL(None).renameat2(-100, one, -100, two, 2), 0)  # AT_FDCWD, RENAME_EXCHANGE
+            response = get(f"/link{i}.txt", host="exchanged.test")
+            self.assertEqual(response.status, 200)
+            self.assertIn(response.body, (b"site1", b"site2"))
 
 
 class Sent(unittest.TestCase):

@@ -130,10 +130,14 @@ static void test_without_openat2_the_answers_are_the_same(void) {
         test_the_entry_is_opened_for_reading();
 }
 
+static void point_current_to(const char *name) {
+        test_int(symlink(name, at("/current.new")), 0);
+        test_int(rename(at("/current.new"), at("/current")), 0);
+}
+
 static void test_a_switched_root_is_seen_after_a_moment(void) {
         test_int(lookup("/only.txt", ROUTE_ENTRY_NONE, NULL), 0);
-        test_int(symlink("two", at("/current.new")), 0);
-        test_int(rename(at("/current.new"), at("/current")), 0);
+        point_current_to("two");
         test_int(docroot_refresh(&docroot, TARGETS_USEC), 0);
         test_int(lookup("/only.txt", ROUTE_ENTRY_NONE, NULL), 0); /* this request still has the old tree */
         test_int(docroot.generation, 1);
@@ -143,9 +147,51 @@ static void test_a_switched_root_is_seen_after_a_moment(void) {
         test_string(strrchr(docroot.real, '/'), "/two");
 }
 
-static void test_a_root_that_is_gone_is_an_error(void) {
+/* Here without openat2(2), which asks for no names. */
+static void test_a_root_that_gets_another_name_is_still_the_root(void) {
+        test_int(symlink("a.txt", at("/two/link.txt")), 0);
+        test_int(symlink(at("/two/a.txt"), at("/two/back.txt")), 0);
+        test_int(rename(at("/two"), at("/two.old")), 0);
+        test_int(mkdir(at("/two"), 0755), 0);
+        make_file("/two/a.txt");
+
+        test_int(lookup("/a.txt", ROUTE_ENTRY_FILE, "/a.txt"), 0);
+        test_int(lookup("/link.txt", ROUTE_ENTRY_FILE, "/a.txt"), 0);
+        /* what has got the name meanwhile is another directory */
+        test_int(lookup("/back.txt", ROUTE_ENTRY_NONE, NULL), -EXDEV);
+
+        point_current_to("two.old");
+        test_int(docroot_refresh(&docroot, 2 * TARGETS_USEC + 1), 0);
+        test_int(docroot.generation, 3); /* whose path is told to scripts */
+        test_string(strrchr(docroot.real, '/'), "/two.old");
+        test_int(lookup("/a.txt", ROUTE_ENTRY_FILE, "/a.txt"), 0);
+}
+
+static void test_who_misses_something_looks_once_more(void) {
+        const uint64_t now = 2 * TARGETS_USEC + 2;
+
+        test_int(docroot_refresh(&docroot, now), 0);
+        test_true(!docroot_has_moved(&docroot, now)); /* nothing was missed */
+        test_int(lookup("/new.txt", ROUTE_ENTRY_NONE, NULL), 0);
+        test_true(!docroot_has_moved(&docroot, now)); /* nothing has changed */
+
+        test_int(mkdir(at("/three"), 0755), 0);
+        make_file("/three/new.txt");
+        point_current_to("three");
+        test_true(!docroot_has_moved(&docroot, now));
+        test_int(lookup("/new.txt", ROUTE_ENTRY_NONE, NULL), 0);
+        test_true(docroot_has_moved(&docroot, now));
+        test_int(lookup("/new.txt", ROUTE_ENTRY_FILE, "/new.txt"), 0);
+
+        /* between two renames the path leads nowhere, and what is open is what there is */
+        test_int(lookup("/old.txt", ROUTE_ENTRY_NONE, NULL), 0);
         test_int(unlink(at("/current")), 0);
-        test_int(docroot_refresh(&docroot, 2 * TARGETS_USEC + 1), -ENOENT);
+        test_true(docroot_has_moved(&docroot, now));
+        test_int(lookup("/new.txt", ROUTE_ENTRY_FILE, "/new.txt"), 0);
+}
+
+static void test_a_root_that_is_gone_is_an_error(void) {
+        test_int(docroot_refresh(&docroot, 4 * TARGETS_USEC), -ENOENT);
 }
 
 int main(void) {
@@ -163,6 +209,8 @@ int main(void) {
         test_run(test_the_entry_is_opened_for_reading);
         test_run(test_without_openat2_the_answers_are_the_same);
         test_run(test_a_switched_root_is_seen_after_a_moment);
+        test_run(test_a_root_that_gets_another_name_is_still_the_root);
+        test_run(test_who_misses_something_looks_once_more);
         test_run(test_a_root_that_is_gone_is_an_error);
 
         docroot_done(&docroot);

@@ -138,6 +138,34 @@ static void test_a_file_is_opened_by_its_name_alone(void) {
         test_int(target_open(&site.docroot, "/a.txt.br", now, &target), -ENOENT); /* a link to nothing */
 }
 
+static void test_nothing_is_missed_while_the_root_is_exchanged(void) {
+        char aside[sizeof(base) + 8];
+        Target *target;
+
+        target = find("/moved.txt");
+        test_int(target->status, 404);
+        target_unref(target);
+        targets_forget(&targets, UINT64_MAX);
+
+        snprintf(aside, sizeof(aside), "%s.old", base);
+        test_int(rename(base, aside), 0);
+        test_int(mkdir(base, 0755), 0);
+        make_file("/moved.txt", "333");
+        target = find("/moved.txt");
+        test_int(target->kind, ROUTE_FILE);
+        test_int(target->files[TARGET_PLAIN].status.st_size, 3);
+        test_int(target->generation, site.docroot.generation);
+        target_unref(target);
+
+        test_int(target_open(&site.docroot, "/a.txt", now, &target), -ENOENT);
+
+        test_int(unlink(at("/moved.txt")), 0);
+        test_int(rmdir(base), 0);
+        test_int(rename(aside, base), 0);
+        test_int(target_open(&site.docroot, "/a.txt", now, &target), 0);
+        target_unref(target);
+}
+
 static void test_many_paths_do_not_grow_the_table(void) {
         for (int i = 0; i < 3000; i++) {
                 char path[32];
@@ -164,6 +192,7 @@ int main(void) {
         test_run(test_compressed_siblings_are_opened_if_asked_for);
         test_run(test_a_sweep_closes_what_nobody_asks_for);
         test_run(test_a_file_is_opened_by_its_name_alone);
+        test_run(test_nothing_is_missed_while_the_root_is_exchanged);
         test_run(test_many_paths_do_not_grow_the_table);
 
         docroot_done(&site.docroot);
