@@ -127,8 +127,10 @@ static int v2_parse(HttpProxyProtocol *header, const uint8_t *data, size_t size)
                 return HTTP_PROXY_PROTOCOL_E_INCOMPLETE;
 
         header->size = V2_FIXED_SIZE + length;
-        if ((data[12] & 0xf) == 0) /* LOCAL: a health check of the proxy itself */
+        if ((data[12] & 0xf) == 0) { /* LOCAL: a health check of the proxy itself (section 2.2) */
+                header->is_local = true;
                 return 0;
+        }
 
         ip_size = data[13] == 0x11 ? 4 : data[13] == 0x21 ? 16 : 0; /* TCP over IPv4, over IPv6 */
         if (ip_size == 0)

@@ -24,7 +24,8 @@ enum {
 
 struct HttpProxyProtocol {
         size_t size;         /* bytes of the header */
-        bool has_addresses;  /* false: the proxy speaks for itself, or the client has no IP address */
+        bool is_local;       /* the proxy speaks for itself */
+        bool has_addresses;  /* false: it is local, or the client has no IP address */
         Address source;      /* the client */
         Address destination; /* where it connected to */
         bool tls;            /* the client spoke TLS to the proxy */

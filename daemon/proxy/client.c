@@ -5,7 +5,8 @@
  * That is the peer of the connection, unless the peer is a proxy that the
  * configuration trusts. Then it is who the PROXY protocol names, on sockets
  * that are for it; or the last address of the forwarding headers that is not
- * itself a trusted proxy's.
+ * itself a trusted proxy's. Where the PROXY protocol names nobody there is a
+ * client all the same, and the trust in the proxy is not for what it says.
  */
 
 #include <string.h>
@@ -44,7 +45,8 @@ int client_take_header(Connection *connection) {
                 connection->knows_local = true;
                 connection->trusted =
                         address_in_ranges(&connection->peer, connection->proxy->sites->config->trusted);
-        }
+        } else if (!header.is_local)
+                connection->trusted = false;
         return 0;
 }
 

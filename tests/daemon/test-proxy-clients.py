@@ -159,8 +159,20 @@ class ProxyProtocol(unittest.TestCase):
 
     def test_a_health_check_speaks_for_the_proxy_itself(self):
         reconfigure("127.0.0.1")
-        self.assertEqual(variables(to=PORT, before=b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0")["REMOTE_ADDR"], "127.0.0.1")
-        self.assertEqual(variables(to=PORT, before=b"PROXY UNKNOWN\r\n")["REMOTE_ADDR"], "127.0.0.1")
+        local = V2[:12] + b"\x20\0\0\0"
+        self.assertEqual(variables(to=PORT, before=local)["REMOTE_ADDR"], "127.0.0.1")
+        v = variables(to=PORT, before=local, headers=X)
+        self.assertEqual((v["REMOTE_ADDR"], v["HTTPS"]), ("203.0.113.5", "on"))
+
+    def test_a_client_without_an_address_is_not_the_proxy(self):
+        reconfigure("127.0.0.1")
+        for before in (b"PROXY UNKNOWN\r\n", V2[:12] + b"\x21\0\0\0", V2[:12] + b"\x21\x31\0\3abc", V2[:12] + b"\x21\x12\0\x0c" + b"a" * 12):
+            with self.subTest(before=before):
+                response = ask(FRONT, "/info.php", to=PORT, before=before, headers=X + ("X-Request-Id: mine",))
+                v = json.loads(response.body)
+                self.assertEqual((v["REMOTE_ADDR"], v["REQUEST_SCHEME"], v["SERVER_NAME"]), ("127.0.0.1", "http", "example.org"))
+                self.assertFalse([name for name in v if "FORWARDED" in name])
+                self.assertNotEqual(response.headers["x-request-id"], "mine")
 
     def closed(self, data, to=PORT):
         client = Client(FRONT, 5, to=to)

@@ -69,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         test_int(parse_copy(data, header.size - 1, &part), HTTP_PROXY_PROTOCOL_E_INCOMPLETE);
         test_int(parse_copy(data, header.size, &part), 0);
         test_true(header.source.is_ip == header.has_addresses);
+        test_true(!header.has_addresses || !header.is_local);
         if (header.has_addresses)
                 check_written_again(&header);
         return 0;

@@ -39,7 +39,7 @@ static int parse(const char *bytes, size_t size) {
 
 static void test_version_1(void) {
         test_int(PARSE("PROXY TCP4 192.0.2.1 198.51.100.2 51234 443\r\nGET"), 0);
-        test_true(header.has_addresses && !header.tls);
+        test_true(header.has_addresses && !header.is_local && !header.tls);
         test_string(format(&header.source), "192.0.2.1 51234");
         test_string(format(&header.destination), "198.51.100.2 443");
 
@@ -48,7 +48,7 @@ static void test_version_1(void) {
         test_string(format(&header.destination), "::1 65535");
 
         test_int(PARSE("PROXY UNKNOWN\r\n"), 0);
-        test_true(!header.has_addresses);
+        test_true(!header.has_addresses && !header.is_local);
         test_int(PARSE("PROXY UNKNOWN anything at all\r\n"), 0);
         test_true(!header.has_addresses);
 }
@@ -98,11 +98,11 @@ static void test_version_2(void) {
 
         /* a health check, and families without an address for us */
         test_int(PARSE(V2 "\x20\0\0\0"), 0);
-        test_true(!header.has_addresses);
+        test_true(!header.has_addresses && header.is_local);
         test_int(PARSE(V2 "\x21\x12\0\x0c\xc0\0\2\1\xc6\x33\x64\2\xc8\x22\1\xbb"), 0);
-        test_true(!header.has_addresses);
+        test_true(!header.has_addresses && !header.is_local);
         test_int(PARSE(V2 "\x21\x31\0\3abc"), 0);
-        test_true(!header.has_addresses);
+        test_true(!header.has_addresses && !header.is_local);
 }
 
 static void test_version_2_tells_of_tls(void) {
