@@ -45,6 +45,8 @@ int client_take_header(Connection *connection) {
                 connection->knows_local = true;
                 connection->trusted =
                         address_in_ranges(&connection->peer, connection->proxy->sites->config->trusted);
+                if (!connection_count_anew(connection))
+                        return -EPERM;
         } else if (!header.is_local)
                 connection->trusted = false;
         return 0;

@@ -17,7 +17,7 @@ bool client_begin(Connection *connection, const char *listener_name);
 
 /*
  * Takes the PROXY protocol's header from the beginning of connection->in. 0,
- * -EAGAIN: it is not complete; -EINVAL: it is none.
+ * -EAGAIN: it is not complete; -EINVAL: it is none; -EPERM: who it names has too many connections.
  */
 int client_take_header(Connection *connection);
 

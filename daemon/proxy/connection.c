@@ -154,6 +154,16 @@ static bool connection_may_be_one_more(Connection *connection) {
         return false;
 }
 
+bool connection_count_anew(Connection *connection) {
+        Proxy *proxy = connection->proxy;
+        bool may;
+
+        proxy->n_of_client[connection->client_slot]--;
+        may = connection_may_be_one_more(connection);
+        proxy->n_of_client[connection->client_slot]++;
+        return may;
+}
+
 int connection_new_take_fd(Proxy *proxy, int fd, const AcceptedConnection *accepted) {
         _cleanup_(fd_closep) int taken = fd;
         _cleanup_(freep) Connection *connection = NULL;
@@ -232,10 +242,15 @@ static bool connection_read(Connection *connection) {
 
 /* True: a request has begun, or bytes have come. */
 static bool connection_read_head(Connection *connection) {
-        if (connection->expects_header && buffer_size(&connection->in) > 0 &&
-            client_take_header(connection) == -EINVAL) {
-                connection_close(connection);
-                return false;
+        if (connection->expects_header && buffer_size(&connection->in) > 0) {
+                int r = client_take_header(connection);
+
+                if (r == -EPERM)
+                        counter_add(&connection->proxy->counters->n_refused, 1);
+                if (r < 0 && r != -EAGAIN) {
+                        connection_close(connection);
+                        return false;
+                }
         }
 
         if (buffer_size(&connection->in) > connection->in_checked && !connection->expects_header) {

@@ -71,6 +71,9 @@ struct Connection {
 /* The descriptor is the Connection's in any case. -EPERM: the client may have none, or no more. */
 int connection_new_take_fd(Proxy *proxy, int fd, const AcceptedConnection *accepted);
 
+/* Its peer is another than at first: counts it for that one. False: who may have no more. */
+bool connection_count_anew(Connection *connection);
+
 /* At once: what is unsent is lost, the pool's connection too. */
 void connection_close(Connection *connection);
 

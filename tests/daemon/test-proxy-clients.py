@@ -223,6 +223,26 @@ class PerClient(unittest.TestCase):
         self.assertEqual(ask(FRONT, "/a.txt", source="127.0.0.9").status, 200)
         self.assertIn("127.0.0.9 has 5 connections", FRONT.proxy.messages_text())
 
+    def test_whom_the_proxy_protocol_names_has_no_more_either(self):
+        reconfigure("127.0.0.1", per_client=5)
+        clients = [Client(FRONT, to=PORT) for _ in range(40)]
+        served = 0
+        for client in clients:
+            self.addCleanup(client.close)
+            try:
+                client.send(V1 + b"GET /info.php HTTP/1.1\r\nHost: example.org\r\n\r\n")
+                served += client.read().status == 200
+            except (Closed, OSError):
+                pass
+        self.assertIn(served, range(5, 11))
+        self.assertEqual(variables(to=PORT, before=V2)["REMOTE_ADDR"], "2001:db8::9")
+        for client in clients:
+            client.close()
+        time.sleep(0.2)
+        # and when they are gone the count is what it was, for the named one and for the proxy
+        for _ in range(12):
+            self.assertEqual(variables(to=PORT, before=V1)["REMOTE_ADDR"], "198.51.100.7")
+
     def test_a_trusted_proxy_is_exempt(self):
         reconfigure("127.0.0.9", per_client=5)
         clients = [Client(FRONT, source="127.0.0.9") for _ in range(40)]
