@@ -102,3 +102,10 @@ bool http_forwarded_is_field(HttpSlice name, HttpForwardedKind kind) {
                (name.size >= sizeof(prefix) - 1 &&
                 http_slice_is((HttpSlice){ name.data, sizeof(prefix) - 1 }, prefix));
 }
+
+bool http_forwarded_is_read(HttpSlice name, HttpForwardedKind kind) {
+        if (kind == HTTP_FORWARDED_RFC7239)
+                return http_slice_is(name, "Forwarded");
+        return http_slice_is(name, "X-Forwarded-For") || http_slice_is(name, "X-Forwarded-Proto") ||
+               http_slice_is(name, "X-Forwarded-Host");
+}

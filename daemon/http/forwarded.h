@@ -24,5 +24,9 @@ bool http_forwarded_for(const HttpRequest *request, HttpForwardedKind kind, size
 /* Said by the nearest proxy: @name is "proto" or "host". Empty: nothing. */
 HttpSlice http_forwarded_value(const HttpRequest *request, HttpForwardedKind kind, const char *name);
 
-/* Whether the field is one of those that only a trusted proxy of @kind may set. */
+/*
+ * Whether the field belongs to @kind: only a proxy may set it. Whether it is one
+ * of those that are read here, which a trusted proxy is to set on each request.
+ */
 bool http_forwarded_is_field(HttpSlice name, HttpForwardedKind kind);
+bool http_forwarded_is_read(HttpSlice name, HttpForwardedKind kind);

@@ -112,13 +112,17 @@ static int params_add_server(Pairs *pairs, const ParamsInput *input) {
         return r ?: pairs_add_string(pairs, "HTTP_X_REQUEST_ID", input->request_id);
 }
 
-/* What a client says in the name of a proxy. */
+/*
+ * What a client says in the name of a proxy. A trusted one is only known to set those
+ * that are asked of it: X-Real-IP or X-Forwarded-Port it may have passed on.
+ */
 static bool params_is_forged(const ParamsInput *input, HttpSlice name) {
         static const HttpForwardedKind kinds[] = { HTTP_FORWARDED_X, HTTP_FORWARDED_RFC7239 };
 
         for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
                 if (http_forwarded_is_field(name, kinds[i]))
-                        return !input->trusted || input->trusted_kind != kinds[i];
+                        return !input->trusted || input->trusted_kind != kinds[i] ||
+                               !http_forwarded_is_read(name, kinds[i]);
         return http_slice_is(name, "X-Request-Id");
 }
 

@@ -22,7 +22,7 @@ struct ParamsInput {
         const Address *client;
         const Address *server;
         bool https;
-        bool trusted; /* forwarding headers of this kind are passed on */
+        bool trusted; /* the forwarding headers of this kind that are read are passed on */
         HttpForwardedKind trusted_kind;
         uint64_t body_size;
 };

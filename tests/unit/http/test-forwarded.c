@@ -90,6 +90,11 @@ static void test_the_fields_of_each_kind(void) {
                         !http_forwarded_is_field((HttpSlice){ x[i], strlen(x[i]) }, HTTP_FORWARDED_RFC7239));
         }
         test_true(http_forwarded_is_field((HttpSlice){ "forwarded", 9 }, HTTP_FORWARDED_RFC7239));
+        test_true(http_forwarded_is_read((HttpSlice){ "forwarded", 9 }, HTTP_FORWARDED_RFC7239));
+        test_true(http_forwarded_is_read((HttpSlice){ "x-forwarded-proto", 17 }, HTTP_FORWARDED_X));
+        test_true(!http_forwarded_is_read((HttpSlice){ "x-forwarded-proto", 17 }, HTTP_FORWARDED_RFC7239));
+        test_true(!http_forwarded_is_read((HttpSlice){ "X-Forwarded-Protocol", 20 }, HTTP_FORWARDED_X));
+        test_true(!http_forwarded_is_read((HttpSlice){ "X-Real-IP", 9 }, HTTP_FORWARDED_X));
         test_true(!http_forwarded_is_field((HttpSlice){ "X-Forwarded", 11 }, HTTP_FORWARDED_X));
 }
 

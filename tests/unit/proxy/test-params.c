@@ -189,9 +189,16 @@ static void test_the_scheme_and_its_port(void) {
 static void test_only_trusted_proxies_forward(void) {
         static const char head[] =
                 "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: https\r\n"
-                "X-Real-IP: 1.1.1.1\r\nForwarded: for=1.1.1.1\r\nX-Request-Id: x\r\n\r\n";
+                "X-Real-IP: 1.1.1.1\r\nForwarded: for=1.1.1.1\r\nX-Request-Id: x\r\n"
+                "X-Forwarded-Host: b\r\nX-Forwarded-Port: 1\r\nX-Forwarded-Prefix: /x\r\n"
+                "X-Forwarded-Server: c\r\n\r\n";
         static const char *const names[] = { "HTTP_X_FORWARDED_FOR",
                                              "HTTP_X_FORWARDED_PROTO",
+                                             "HTTP_X_FORWARDED_HOST",
+                                             /* those of which nobody asks the proxy to set them */
+                                             "HTTP_X_FORWARDED_PORT",
+                                             "HTTP_X_FORWARDED_PREFIX",
+                                             "HTTP_X_FORWARDED_SERVER",
                                              "HTTP_X_REAL_IP",
                                              "HTTP_FORWARDED" };
         _cleanup_(pairs_donep) Pairs pairs;
@@ -205,8 +212,10 @@ static void test_only_trusted_proxies_forward(void) {
         trusted = true;
         fill(&pairs, head, 0);
         test_string(pairs_get(&pairs, "HTTP_X_FORWARDED_FOR", NULL), "1.1.1.1");
-        /* of the kind that the proxy does not set: it may be its client's */
-        test_true(!pairs_get(&pairs, "HTTP_FORWARDED", NULL));
+        test_string(pairs_get(&pairs, "HTTP_X_FORWARDED_PROTO", NULL), "https");
+        test_string(pairs_get(&pairs, "HTTP_X_FORWARDED_HOST", NULL), "b");
+        for (size_t i = 3; i < ELEMENTSOF(names); i++)
+                test_true(!pairs_get(&pairs, names[i], NULL));
         test_string(pairs_get(&pairs, "HTTP_X_REQUEST_ID", NULL), "00112233aabbccdd");
         trusted = false;
 }
