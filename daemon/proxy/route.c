@@ -96,6 +96,7 @@ static void route_take_script(Decision *d, const RouteEntry *entry, const char *
                 route_error(route, 403, "not an allowed extension for a script");
         else {
                 route->kind = ROUTE_SCRIPT;
+                route->resolved = entry->resolved;
                 route->path_info = path_info;
         }
 }
@@ -122,6 +123,7 @@ static void route_take_file(Decision *d, const RouteEntry *entry) {
         }
 
         route->kind = ROUTE_FILE;
+        route->resolved = entry->resolved;
 }
 
 static void route_take_entry(Decision *d, const RouteEntry *entry) {
@@ -325,6 +327,7 @@ void route_decide(Route *route, const SiteConfig *site, const Rules *rules, Rout
 
         assert(route->path[0] == '/');
 
+        route->resolved = NULL;
         route->path_info = "";
         route->filename = NULL;
         route->pool = NULL;

@@ -51,6 +51,7 @@ struct Route {
         const char *reason;        /* static string */
         char path[ROUTE_PATH_MAX]; /* decoded and normalised; the caller's input */
         char script[ROUTE_PATH_MAX];
+        const char *resolved;  /* of a file or script: the tree's, see RouteEntry; NULL: nobody has looked */
         const char *path_info; /* "" or part of path */
         const char *filename;  /* of a script that is not below the document root, or NULL */
         const char *pool;      /* of the rule, or NULL: the site's */

@@ -56,13 +56,16 @@ static const char *target_add_text(char **p, const char *text) {
         return copy;
 }
 
-static Target *
-target_new(const Docroot *docroot, const char *path, const char *script, const char *path_info) {
+static Target *target_new(const Docroot *docroot,
+                          const char *path,
+                          const char *script,
+                          const char *resolved,
+                          const char *path_info) {
         Target *target;
         char *p;
 
-        target = malloc(sizeof(*target) + strlen(path) + strlen(script) + strlen(path_info) +
-                        strlen(docroot->real) + 4);
+        target = malloc(sizeof(*target) + strlen(path) + strlen(script) + strlen(resolved) +
+                        strlen(path_info) + strlen(docroot->real) + 5);
         if (!target)
                 return NULL;
 
@@ -70,6 +73,7 @@ target_new(const Docroot *docroot, const char *path, const char *script, const c
         p = target->text;
         target->path = target_add_text(&p, path);
         target->script = target_add_text(&p, script);
+        target->resolved = target_add_text(&p, resolved);
         target->path_info = target_add_text(&p, path_info);
         target->document_root = target_add_text(&p, docroot->real);
         for (size_t i = 0; i < _TARGET_CODING_MAX; i++)
@@ -100,7 +104,7 @@ int target_open(Docroot *docroot, const char *path, uint64_t now_usec, Target **
         if (r < 0)
                 return r;
 
-        target = target_new(docroot, path, path, "");
+        target = target_new(docroot, path, path, docroot->resolved, "");
         if (!target)
                 return -ENOMEM;
         target->kind = ROUTE_FILE;
@@ -153,6 +157,7 @@ static int target_decide(Site *site, Route *route, Target **ret) {
         target = target_new(&site->docroot,
                             route->path,
                             route->script,
+                            route->resolved ?: route->script,
                             route->kind == ROUTE_SCRIPT ? route->path_info : "");
         if (target) {
                 target->site = site;

@@ -47,6 +47,7 @@ struct Target {
         const char *pool;
         const char *path; /* as Route has them */
         const char *script;
+        const char *resolved; /* where links lead to; script, if nobody has looked */
         const char *path_info;
         const char *filename;      /* of the site's configuration */
         const char *document_root; /* links resolved */

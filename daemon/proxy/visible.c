@@ -2,10 +2,11 @@
 /*
  * Which paths a client may see
  *
- * It is decided by the path that was asked for and by the file that it leads to.
- * A front controller finds what it does in PATH_INFO, or in REQUEST_URI as the
- * client wrote it: "/app/index.php/admin" and "/app/admin/x/../../y" can both be
- * its "/app/admin". The former is looked at like that, the latter is not accepted.
+ * It is decided by the path that was asked for, by the script or index file that
+ * answers it, and by where a symbolic link leads from there. A front controller
+ * finds what it does in PATH_INFO, or in REQUEST_URI as the client wrote it:
+ * "/app/index.php/admin" and "/app/admin/x/../../y" can both be its "/app/admin".
+ * The former is looked at like that, the latter is not accepted.
  */
 
 #include <stdio.h>
@@ -41,7 +42,8 @@ bool visible_to_client(const Exchange *exchange) {
 
         if (!visible_path(exchange, target->path))
                 return false;
-        if (target->kind <= ROUTE_SCRIPT && !visible_path(exchange, target->script))
+        if (target->kind <= ROUTE_SCRIPT &&
+            (!visible_path(exchange, target->script) || !visible_path(exchange, target->resolved)))
                 return false;
         return target->kind != ROUTE_SCRIPT || target->path_info[0] == '\0' ||
                visible_path_info(exchange, target->script, target->path_info);

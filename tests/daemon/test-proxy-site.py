@@ -80,7 +80,11 @@ def setUpModule():
     for path, text in FILES.items():
         FRONT.write(path, text)
     os.symlink("../.env", os.path.join(FRONT.docroot, "admin/link.txt"))
-    os.symlink("admin/index.html", os.path.join(FRONT.docroot, "side-door.html"))
+    for name, leads_to in {
+        "side-door.html": "admin/index.html", "side-door.php": "admin/run.php", "passage": "admin",
+        "admin/public/inner.txt": "../index.html", "open.txt": "admin/public/a.txt",
+    }.items():
+        os.symlink(leads_to, os.path.join(FRONT.docroot, name))
     os.symlink(".env", os.path.join(FRONT.docroot, "trap.js.gz"))
     os.symlink("/etc/passwd", os.path.join(FRONT.base, "files/out"))
     os.utime(os.path.join(FRONT.docroot, "app.js.gz"), (1, 1))
@@ -146,6 +150,14 @@ class Access(unittest.TestCase):
             ("/%61dmin/", "127.0.0.6", 403),
             ("//admin/", "127.0.0.6", 403),
             ("/x/../admin/", "127.0.0.6", 400),
+            ("/side-door.html", "127.0.0.5", 200),
+            ("/side-door.html", "127.0.0.6", 403),
+            ("/side-door.php", "127.0.0.6", 403),
+            ("/side-door.php", "127.0.0.5", 200),
+            ("/passage/index.html", "127.0.0.6", 403),
+            ("/passage/", "127.0.0.6", 403),
+            ("/admin/public/inner.txt", "127.0.0.6", 403),
+            ("/open.txt", "127.0.0.6", 200),
             ("/admin/public/a.txt", "127.0.0.6", 200),
             ("/a.txt", "127.0.0.6", 200),
         ):

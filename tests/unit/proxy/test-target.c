@@ -92,10 +92,30 @@ static void test_scripts_keep_their_names(void) {
 
         test_int(target->kind, ROUTE_SCRIPT);
         test_string(target->script, "/s.php");
+        test_string(target->resolved, "/s.php");
         test_string(target->path_info, "/x/y");
         test_string(target->document_root, site.docroot.real);
         test_int(target->files[TARGET_PLAIN].fd, -EBADF);
         target_unref(target);
+}
+
+static void test_where_a_link_leads_is_kept(void) {
+        Target *target;
+
+        test_int(symlink("s.php", at("/link.php")), 0);
+        test_int(symlink("a.txt", at("/link.txt")), 0);
+        make_file("/a.txt.gz", "gzip");
+        config.precompressed = true; /* further look-ups, before the end */
+        target = find("/link.php/x");
+        test_string(target->script, "/link.php");
+        test_string(target->resolved, "/s.php");
+        target_unref(target);
+        target = find("/link.txt");
+        test_string(target->script, "/link.txt");
+        test_string(target->resolved, "/a.txt");
+        target_unref(target);
+        config.precompressed = false;
+        test_int(unlink(at("/a.txt.gz")), 0);
 }
 
 static void test_compressed_siblings_are_opened_if_asked_for(void) {
@@ -189,6 +209,7 @@ int main(void) {
         test_run(test_it_is_remembered_for_a_moment);
         test_run(test_what_is_not_there_is_remembered_as_well);
         test_run(test_scripts_keep_their_names);
+        test_run(test_where_a_link_leads_is_kept);
         test_run(test_compressed_siblings_are_opened_if_asked_for);
         test_run(test_a_sweep_closes_what_nobody_asks_for);
         test_run(test_a_file_is_opened_by_its_name_alone);
