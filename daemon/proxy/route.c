@@ -79,6 +79,7 @@ static int route_lookup(Decision *d, const char *path, RouteEntry *ret) {
                 return r;
         default:
                 route_error(d->route, 500, "the document root cannot be read");
+                d->route->error = r;
                 return r;
         }
 }
@@ -327,6 +328,7 @@ void route_decide(Route *route, const SiteConfig *site, const Rules *rules, Rout
 
         assert(route->path[0] == '/');
 
+        route->error = 0;
         route->resolved = NULL;
         route->path_info = "";
         route->filename = NULL;

@@ -49,6 +49,7 @@ struct Route {
         RouteKind kind;
         unsigned int status;
         const char *reason;        /* static string */
+        int error;                 /* -errno of the tree, where that is what made it a 500; else 0 */
         char path[ROUTE_PATH_MAX]; /* decoded and normalised; the caller's input */
         char script[ROUTE_PATH_MAX];
         const char *resolved;  /* of a file or script: the tree's, see RouteEntry; NULL: nobody has looked */

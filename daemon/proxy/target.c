@@ -149,11 +149,21 @@ static int target_open_files(Target *target, Site *site) {
         return 0;
 }
 
+/* No verdict on any path: there may be descriptors in a moment. */
+static bool error_is_want_of_descriptors(int r) {
+        return r == -EMFILE || r == -ENFILE;
+}
+
 static int target_decide(Site *site, Route *route, Target **ret) {
         Target *target;
         int r = 0;
 
         route_decide(route, site->config, site->rules, &site->docroot.tree);
+        if (error_is_want_of_descriptors(route->error)) {
+                docroot_forget_entry(&site->docroot);
+                return route->error;
+        }
+
         target = target_new(&site->docroot,
                             route->path,
                             route->script,
@@ -172,7 +182,7 @@ static int target_decide(Site *site, Route *route, Target **ret) {
         docroot_forget_entry(&site->docroot);
         if (!target)
                 return -ENOMEM;
-        if (r == -EMFILE || r == -ENFILE) {
+        if (error_is_want_of_descriptors(r)) {
                 target_unref(target);
                 return r;
         }
@@ -192,6 +202,10 @@ int targets_find(Targets *targets, Site *site, Route *route, uint64_t now_usec, 
         int r;
 
         r = docroot_refresh(&site->docroot, now_usec);
+        if (error_is_want_of_descriptors(r)) {
+                targets_forget(targets, UINT64_MAX);
+                r = docroot_refresh(&site->docroot, now_usec);
+        }
         if (r < 0)
                 return r;
 
@@ -199,7 +213,7 @@ int targets_find(Targets *targets, Site *site, Route *route, uint64_t now_usec, 
         if (!target || target->site != site || now_usec - target->checked_usec >= TARGETS_USEC ||
             target->generation != site->docroot.generation || strcmp(target->path, route->path) != 0) {
                 r = target_decide(site, route, &target);
-                if (r == -EMFILE || r == -ENFILE) {
+                if (error_is_want_of_descriptors(r)) {
                         targets_forget(targets, UINT64_MAX);
                         r = target_decide(site, route, &target);
                 }

@@ -65,7 +65,8 @@ void targets_forget(Targets *targets, uint64_t before_usec); /* those looked up 
 /*
  * The target of @route->path, which is what is filled in of @route: from
  * memory or by a look at the file system. *ret is a reference for the caller.
- * -errno: the document root cannot be opened, or -ENOMEM.
+ * -errno: the document root cannot be opened, -ENOMEM; -EMFILE or -ENFILE:
+ * not even after all that is remembered has been forgotten.
  */
 int targets_find(Targets *targets, Site *site, Route *route, uint64_t now_usec, Target **ret);
 

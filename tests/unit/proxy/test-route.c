@@ -209,6 +209,8 @@ static void test_what_cannot_be_looked_at_is_an_error_and_never_another_route(vo
         expect_error("/locked.php/x", 403);
         expect_error("/escape", 403);
         expect_error("/failing", 500);
+        test_int(decide("/failing")->error, -EIO);
+        test_int(decide("/locked")->error, 0);
 }
 
 static void test_rules_come_first_and_may_name_a_pool(void) {

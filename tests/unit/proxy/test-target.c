@@ -2,6 +2,7 @@
 /* What a path leads to, on a real tree: remembered for a moment and no longer. */
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include "proxy/sites.h"
 #include "test.h"
@@ -147,6 +148,54 @@ static void test_a_sweep_closes_what_nobody_asks_for(void) {
         test_int(fcntl(fd, F_GETFD), -1);
 }
 
+static int taken[16];
+static size_t n_taken;
+
+static void limit_descriptors(rlim_t max) {
+        struct rlimit limit;
+
+        test_int(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        limit.rlim_cur = max > 0 ? max : limit.rlim_max;
+        test_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* The next open(2) is -EMFILE. */
+static void take_all_descriptors(void) {
+        int fd;
+
+        limit_descriptors(ELEMENTSOF(taken));
+        while ((fd = dup(STDERR_FILENO)) >= 0)
+                taken[n_taken++] = fd;
+        test_int(errno, EMFILE);
+}
+
+static void give_them_back(void) {
+        while (n_taken > 0)
+                close(taken[--n_taken]);
+        limit_descriptors(0);
+}
+
+static void test_without_descriptors_those_remembered_are_given_back(void) {
+        Target *target;
+
+        target_unref(find("/a.txt"));
+        take_all_descriptors();
+        target = find("/s.php"); /* for which one is enough */
+        test_int(target->kind, ROUTE_SCRIPT);
+        target_unref(target);
+        give_them_back();
+
+        /* when there are none to give back it is nobody's answer, and not remembered */
+        targets_forget(&targets, UINT64_MAX);
+        take_all_descriptors();
+        snprintf(route.path, sizeof(route.path), "/s.php");
+        test_int(targets_find(&targets, &site, &route, now, &target), -EMFILE);
+        give_them_back();
+        target = find("/s.php");
+        test_int(target->kind, ROUTE_SCRIPT);
+        target_unref(target);
+}
+
 static void test_a_file_is_opened_by_its_name_alone(void) {
         Target *target;
 
@@ -212,6 +261,7 @@ int main(void) {
         test_run(test_where_a_link_leads_is_kept);
         test_run(test_compressed_siblings_are_opened_if_asked_for);
         test_run(test_a_sweep_closes_what_nobody_asks_for);
+        test_run(test_without_descriptors_those_remembered_are_given_back);
         test_run(test_a_file_is_opened_by_its_name_alone);
         test_run(test_nothing_is_missed_while_the_root_is_exchanged);
         test_run(test_many_paths_do_not_grow_the_table);
