@@ -53,11 +53,14 @@ typedef struct FileValidators {
         uint64_t modified_seconds;
 } FileValidators;
 
-bool file_accepts_method(const Exchange *exchange) {
-        HttpSlice method = exchange->request.method;
+/* With its case, as methods and entity tags are compared (RFC 9110 sections 9.1 and 8.8.3). */
+static bool file_text_is(HttpSlice slice, const char *text) {
+        return slice.size == strlen(text) && memcmp(slice.data, text, slice.size) == 0;
+}
 
-        return (method.size == 3 && memcmp(method.data, "GET", 3) == 0) ||
-               (method.size == 4 && memcmp(method.data, "HEAD", 4) == 0);
+bool file_accepts_method(const Exchange *exchange) {
+        return file_text_is(exchange->request.method, "GET") ||
+               file_text_is(exchange->request.method, "HEAD");
 }
 
 static void file_validators(FileValidators *ret, const struct stat *st) {
@@ -71,10 +74,6 @@ static void file_validators(FileValidators *ret, const struct stat *st) {
         http_date_format(ret->modified, ret->modified_seconds);
 }
 
-static bool file_etag_same(HttpSlice given, const char *etag) {
-        return given.size == strlen(etag) && memcmp(given.data, etag, given.size) == 0;
-}
-
 /* If-None-Match compares weakly: "W/" is passed over (RFC 9110 section 8.8.3.2). If-Match does not. */
 static bool file_etag_listed(HttpSlice list, const char *etag, bool weakly) {
         HttpSlice item;
@@ -82,7 +81,7 @@ static bool file_etag_listed(HttpSlice list, const char *etag, bool weakly) {
         while (http_list_next(&list, &item)) {
                 if (weakly && item.size > 2 && memcmp(item.data, "W/", 2) == 0)
                         item = (HttpSlice){ item.data + 2, item.size - 2 };
-                if (http_slice_is(item, "*") || file_etag_same(item, etag))
+                if (http_slice_is(item, "*") || file_text_is(item, etag))
                         return true;
         }
         return false;
@@ -119,7 +118,7 @@ static bool file_range_applies(const HttpRequest *request, const FileValidators 
         const HttpHeader *header = http_request_header(request, "If-Range");
         uint64_t seconds;
 
-        if (!header || file_etag_same(header->value, validators->etag))
+        if (!header || file_text_is(header->value, validators->etag))
                 return true;
         return http_date_parse(header->value, &seconds) >= 0 && seconds == validators->modified_seconds;
 }
@@ -347,7 +346,8 @@ static void file_answer_ranges(Exchange *exchange, FileAnswer *answer, const Fil
         char text[FILE_RANGE_TEXT_SIZE];
         int n = 0;
 
-        if (request->method.size == 3 && file_range_applies(request, validators))
+        /* for GET alone (RFC 9110 section 14.2) */
+        if (file_text_is(request->method, "GET") && file_range_applies(request, validators))
                 n = file_ranges(request, size, ranges);
 
         if (n == -ERANGE) {

@@ -312,6 +312,9 @@ class Internal(unittest.TestCase):
         self.assertEqual(self.order("X-Accel-Redirect: /protected/a.txt", "If-None-Match: *").status, 304)
         response = self.order("X-Accel-Redirect: /protected/a.txt", method="HEAD")
         self.assertEqual((response.status, response.headers["content-length"]), (200, "14"))
+        for method in ("PUT", "FOO", "POST", "HEAD"):
+            response = self.order("X-Accel-Redirect: /protected/a.txt", "Range: bytes=0-3", method=method)
+            self.assertEqual((response.status, response.body), (200, b"" if method == "HEAD" else b"protected text"))
 
     def test_nothing_else_can_be_had(self):
         for header, status in (
