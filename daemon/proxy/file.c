@@ -2,11 +2,8 @@
 /*
  * Static files
  *
- * The validator is made of inode, size and modification time in nanoseconds:
- * a file that is replaced or rewritten gets another one. Conditions are
- * evaluated in the order of RFC 9110 section 13.2.2: If-Match and
- * If-None-Match decide alone where they are given. A few ranges are served as parts; of many or large
- * ones, or where If-Range does not match, the whole file.
+ * A few ranges are served as parts; of many or large ones, or where If-Range does
+ * not match, the whole file.
  *
  * The length is promised from fstat(2). A file that shrinks while it is sent
  * ends the connection, since the promise cannot be kept.
@@ -16,10 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "http/date.h"
 #include "proxy/exchange.h"
 #include "proxy/file.h"
 #include "proxy/proxy.h"
+#include "proxy/validators.h"
 #include "util/mime.h"
 #include "util/parse.h"
 
@@ -47,80 +44,15 @@ typedef struct FileAnswer {
         bool in_parts;              /* of a type of its own */
 } FileAnswer;
 
-typedef struct FileValidators {
-        char etag[64];
-        char modified[HTTP_DATE_SIZE + 1];
-        uint64_t modified_seconds;
-} FileValidators;
+/* Methods are compared with their case (RFC 9110 section 9.1). */
+static bool file_method_is(const Exchange *exchange, const char *method) {
+        HttpSlice given = exchange->request.method;
 
-/* With its case, as methods and entity tags are compared (RFC 9110 sections 9.1 and 8.8.3). */
-static bool file_text_is(HttpSlice slice, const char *text) {
-        return slice.size == strlen(text) && memcmp(slice.data, text, slice.size) == 0;
+        return given.size == strlen(method) && memcmp(given.data, method, given.size) == 0;
 }
 
 bool file_accepts_method(const Exchange *exchange) {
-        return file_text_is(exchange->request.method, "GET") ||
-               file_text_is(exchange->request.method, "HEAD");
-}
-
-static void file_validators(FileValidators *ret, const struct stat *st) {
-        ret->modified_seconds = st->st_mtim.tv_sec > 0 ? (uint64_t)st->st_mtim.tv_sec : 0;
-        (void)snprintf(ret->etag,
-                       sizeof(ret->etag),
-                       "\"%" PRIx64 "-%" PRIx64 "-%" PRIx64 "\"",
-                       (uint64_t)st->st_ino,
-                       (uint64_t)st->st_size,
-                       ret->modified_seconds * 1000000000U + (uint64_t)st->st_mtim.tv_nsec);
-        http_date_format(ret->modified, ret->modified_seconds);
-}
-
-/* If-None-Match compares weakly: "W/" is passed over (RFC 9110 section 8.8.3.2). If-Match does not. */
-static bool file_etag_listed(HttpSlice list, const char *etag, bool weakly) {
-        HttpSlice item;
-
-        while (http_list_next(&list, &item)) {
-                if (weakly && item.size > 2 && memcmp(item.data, "W/", 2) == 0)
-                        item = (HttpSlice){ item.data + 2, item.size - 2 };
-                if (http_slice_is(item, "*") || file_text_is(item, etag))
-                        return true;
-        }
-        return false;
-}
-
-/* What the client has a part of, or wants to be the same, is another file by now. */
-static bool file_is_another(const HttpRequest *request, const FileValidators *validators) {
-        const HttpHeader *header;
-        uint64_t seconds;
-
-        header = http_request_header(request, "If-Match");
-        if (header)
-                return !file_etag_listed(header->value, validators->etag, /* weakly= */ false);
-
-        header = http_request_header(request, "If-Unmodified-Since");
-        return header && http_date_parse(header->value, &seconds) >= 0 &&
-               validators->modified_seconds > seconds;
-}
-
-static bool file_is_unchanged(const HttpRequest *request, const FileValidators *validators) {
-        const HttpHeader *header;
-        uint64_t seconds;
-
-        header = http_request_header(request, "If-None-Match");
-        if (header)
-                return file_etag_listed(header->value, validators->etag, /* weakly= */ true);
-
-        header = http_request_header(request, "If-Modified-Since");
-        return header && http_date_parse(header->value, &seconds) >= 0 &&
-               validators->modified_seconds <= seconds;
-}
-
-static bool file_range_applies(const HttpRequest *request, const FileValidators *validators) {
-        const HttpHeader *header = http_request_header(request, "If-Range");
-        uint64_t seconds;
-
-        if (!header || file_text_is(header->value, validators->etag))
-                return true;
-        return http_date_parse(header->value, &seconds) >= 0 && seconds == validators->modified_seconds;
+        return file_method_is(exchange, "GET") || file_method_is(exchange, "HEAD");
 }
 
 static bool file_range_number(HttpSlice text, uint64_t *ret) {
@@ -222,7 +154,7 @@ static void file_answer_script(Exchange *exchange, const FileAnswer *answer) {
 static void file_answer_head(Exchange *exchange,
                              const FileAnswer *answer,
                              unsigned int status,
-                             const FileValidators *validators,
+                             const Validators *validators,
                              const char *type) {
         const char *cache_control =
                 answer->script ? NULL : file_cache_control(exchange->site->config, answer->target->script);
@@ -305,7 +237,7 @@ static int file_append_part(Buffer *parts,
 /* False: they could not be read, and nothing is answered. The request's id bounds them: no file has it. */
 static bool file_answer_parts(Exchange *exchange,
                               FileAnswer *answer,
-                              const FileValidators *validators,
+                              const Validators *validators,
                               const char *type,
                               const FileRange *ranges,
                               int n) {
@@ -338,7 +270,7 @@ static bool file_answer_parts(Exchange *exchange,
         return true;
 }
 
-static void file_answer_ranges(Exchange *exchange, FileAnswer *answer, const FileValidators *validators) {
+static void file_answer_ranges(Exchange *exchange, FileAnswer *answer, const Validators *validators) {
         const HttpRequest *request = &exchange->request;
         const char *type = mime_type(exchange->connection->proxy->mime, answer->target->script);
         uint64_t size = (uint64_t)answer->file->status.st_size;
@@ -347,7 +279,7 @@ static void file_answer_ranges(Exchange *exchange, FileAnswer *answer, const Fil
         int n = 0;
 
         /* for GET alone (RFC 9110 section 14.2) */
-        if (file_text_is(request->method, "GET") && file_range_applies(request, validators))
+        if (file_method_is(exchange, "GET") && validators_allow_range(validators, request))
                 n = file_ranges(request, size, ranges);
 
         if (n == -ERANGE) {
@@ -369,19 +301,19 @@ static void file_answer_ranges(Exchange *exchange, FileAnswer *answer, const Fil
 void file_answer(Exchange *exchange, const Target *target, const HttpResponse *script) {
         const HttpHeader *accepted = http_request_header(&exchange->request, "Accept-Encoding");
         FileAnswer answer = { .target = target, .coding = TARGET_PLAIN, .script = script };
-        FileValidators validators;
+        Validators validators;
 
         for (size_t i = _TARGET_CODING_MAX - 1; accepted && i > TARGET_PLAIN; i--)
                 if (target->files[i].fd >= 0 && http_coding_accepted(accepted->value, file_codings[i]))
                         answer.coding = (TargetCoding)i;
         answer.file = &target->files[answer.coding];
 
-        file_validators(&validators, &answer.file->status);
-        if (file_accepts_method(exchange) && file_is_another(&exchange->request, &validators)) {
+        validators_init(&validators, &answer.file->status);
+        if (file_accepts_method(exchange) && validators_have_changed(&validators, &exchange->request)) {
                 file_answer_head(exchange, &answer, 412, &validators, NULL);
                 answer_length(exchange, 0);
                 answer_end_head(exchange);
-        } else if (file_accepts_method(exchange) && file_is_unchanged(&exchange->request, &validators)) {
+        } else if (file_accepts_method(exchange) && validators_are_known(&validators, &exchange->request)) {
                 file_answer_head(exchange, &answer, 304, &validators, NULL);
                 answer_end_head(exchange);
         } else
