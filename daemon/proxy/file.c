@@ -17,6 +17,7 @@
 #include "proxy/file.h"
 #include "proxy/proxy.h"
 #include "proxy/validators.h"
+#include "util/clock.h"
 #include "util/mime.h"
 #include "util/parse.h"
 
@@ -308,7 +309,7 @@ void file_answer(Exchange *exchange, const Target *target, const HttpResponse *s
                         answer.coding = (TargetCoding)i;
         answer.file = &target->files[answer.coding];
 
-        validators_init(&validators, &answer.file->status);
+        validators_init(&validators, &answer.file->status, clock_wall_usec() / USEC_PER_SEC);
         if (file_accepts_method(exchange) && validators_have_changed(&validators, &exchange->request)) {
                 file_answer_head(exchange, &answer, 412, &validators, NULL);
                 answer_length(exchange, 0);

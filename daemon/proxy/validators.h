@@ -17,9 +17,10 @@ struct Validators {
         char etag[64];
         char modified[HTTP_DATE_SIZE + 1];
         uint64_t modified_seconds;
+        uint64_t now_seconds;
 };
 
-void validators_init(Validators *validators, const struct stat *st);
+void validators_init(Validators *validators, const struct stat *st, uint64_t now_seconds);
 
 /* What the client has a part of, or wants to be the same, is another file by now: 412. */
 bool validators_have_changed(const Validators *validators, const HttpRequest *request);

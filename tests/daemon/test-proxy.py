@@ -264,6 +264,14 @@ class Files(unittest.TestCase):
                 response = ask(FRONT, "/a.txt", headers=(header,))
                 self.assertEqual((response.status, response.body), (status, body))
 
+    def test_a_date_is_no_reason_for_a_range_before_its_second_is_over(self):
+        for name, seconds, status in (("aged.txt", -10, 206), ("fresh.txt", 1000, 200)):
+            FRONT.write("www/public/" + name, "0123456789")
+            when = int(time.time()) + seconds
+            os.utime(os.path.join(FRONT.docroot, name), (when, when))
+            date = ask(FRONT, "/" + name).headers["last-modified"]
+            self.assertEqual(ask(FRONT, "/" + name, headers=("Range: bytes=2-4", f"If-Range: {date}")).status, status)
+
     def parts(self, header):
         response = ask(FRONT, "/a.txt", headers=("Range: bytes=" + header,))
         self.assertEqual(response.status, 206)
