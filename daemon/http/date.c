@@ -20,9 +20,13 @@
 #define EPOCH_DAYS   719468U                /* from 0000-03-01 to 1970-01-01 */
 #define LAST_SECONDS UINT64_C(253402300799) /* 9999-12-31T23:59:59 */
 
-static const char day_names[7][4] = {
-        "Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"
-}; /* day 0 was a Thursday */
+#define ASCTIME_SIZE       24U
+#define RFC850_SIZE        22U /* without the name of the day and what is between */
+#define RFC850_YEARS_AHEAD 50U
+
+/* Day 0 was a Thursday. All forms but one have the first three letters. */
+static const char day_names[7][10] = { "Thursday", "Friday",  "Saturday", "Sunday",
+                                       "Monday",   "Tuesday", "Wednesday" };
 static const char month_names[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 
@@ -121,21 +125,18 @@ static unsigned int get_month(const char *p) {
         return 0;
 }
 
-int http_date_parse(HttpSlice text, uint64_t *ret_seconds) {
+/*           0123456789012345678901234567
+ *           Sun, 06 Nov 1994 08:49:37 GMT */
+static int parse_imf(const char *text, uint64_t *ret_seconds) {
         unsigned int hour, minute, second;
         uint64_t seconds;
         char back[HTTP_DATE_SIZE + 1];
         Date date;
 
-        /*           0123456789012345678901234567
-         *           Sun, 06 Nov 1994 08:49:37 GMT */
-        if (text.size != HTTP_DATE_SIZE)
-                return -EINVAL;
-
-        date.month = get_month(text.data + 8);
-        if (date.month == 0 || !get_digits(text.data + 5, 2, &date.day) ||
-            !get_digits(text.data + 12, 4, &date.year) || !get_digits(text.data + 17, 2, &hour) ||
-            !get_digits(text.data + 20, 2, &minute) || !get_digits(text.data + 23, 2, &second))
+        date.month = get_month(text + 8);
+        if (date.month == 0 || !get_digits(text + 5, 2, &date.day) ||
+            !get_digits(text + 12, 4, &date.year) || !get_digits(text + 17, 2, &hour) ||
+            !get_digits(text + 20, 2, &minute) || !get_digits(text + 23, 2, &second))
                 return -EINVAL;
         if (date.year < 1970 || date.day == 0)
                 return -EINVAL;
@@ -145,9 +146,87 @@ int http_date_parse(HttpSlice text, uint64_t *ret_seconds) {
         /* What is not written back the same was not of the form: weekday,
          * punctuation, 31 April, 24:00:00. */
         http_date_format(back, seconds);
-        if (memcmp(text.data, back, HTTP_DATE_SIZE) != 0)
+        if (memcmp(text, back, HTTP_DATE_SIZE) != 0)
                 return -EINVAL;
 
         *ret_seconds = seconds;
         return 0;
+}
+
+/* The parts of another form, in that one. */
+static int parse_parts(const char *day_name,
+                       const char *day,
+                       const char *month,
+                       const char *year,
+                       const char *time,
+                       uint64_t *ret_seconds) {
+        char imf[HTTP_DATE_SIZE], *p = imf;
+
+        p = mempcpy(p, day_name, 3);
+        p = mempcpy(p, ", ", 2);
+        p = mempcpy(p, day, 2);
+        *p++ = ' ';
+        p = mempcpy(p, month, 3);
+        *p++ = ' ';
+        p = mempcpy(p, year, 4);
+        *p++ = ' ';
+        p = mempcpy(p, time, 8);
+        memcpy(p, " GMT", 4);
+        return parse_imf(imf, ret_seconds);
+}
+
+/*           012345678901234567890123
+ *           Sun Nov  6 08:49:37 1994 */
+static int parse_asctime(const char *text, uint64_t *ret_seconds) {
+        const char day[2] = { text[8] == ' ' ? '0' : text[8], text[9] };
+
+        if (text[3] != ' ' || text[7] != ' ' || text[10] != ' ' || text[19] != ' ')
+                return -EINVAL;
+        return parse_parts(text, day, text + 4, text + 20, text + 11, ret_seconds);
+}
+
+/*
+ *                   0123456789012345678901
+ *           Sunday, 06-Nov-94 08:49:37 GMT
+ *
+ * What seems to be more than fifty years ahead is of the century before (RFC 9110 section 5.6.7),
+ * and so is what has another weekday in this one.
+ */
+static int parse_rfc850(HttpSlice text, uint64_t now_seconds, uint64_t *ret_seconds) {
+        const char *rest = text.data + text.size - RFC850_SIZE, *name = NULL;
+        Date last = date_from_days(now_seconds / DAY_SECONDS);
+        uint64_t last_seconds, seconds;
+        unsigned int year;
+        char digits[4];
+
+        for (size_t i = 0; i < ELEMENTSOF(day_names); i++)
+                if (text.size - RFC850_SIZE == strlen(day_names[i]) + 2 &&
+                    memcmp(text.data, day_names[i], strlen(day_names[i])) == 0)
+                        name = day_names[i];
+        if (!name || memcmp(rest - 2, ", ", 2) != 0 || rest[2] != '-' || rest[6] != '-' || rest[9] != ' ' ||
+            memcmp(rest + 18, " GMT", 4) != 0 || !get_digits(rest + 7, 2, &year))
+                return -EINVAL;
+
+        last.year += RFC850_YEARS_AHEAD;
+        last_seconds = date_to_days(last) * DAY_SECONDS + now_seconds % DAY_SECONDS;
+        year = last.year - (last.year - year) % 100;
+        for (int i = 0; i < 2; i++, year -= 100) {
+                put_digits(digits, year, 4);
+                if (parse_parts(name, rest, rest + 3, digits, rest + 10, &seconds) >= 0 &&
+                    seconds <= last_seconds) {
+                        *ret_seconds = seconds;
+                        return 0;
+                }
+        }
+        return -EINVAL;
+}
+
+int http_date_parse(HttpSlice text, uint64_t now_seconds, uint64_t *ret_seconds) {
+        if (text.size == HTTP_DATE_SIZE)
+                return parse_imf(text.data, ret_seconds);
+        if (text.size == ASCTIME_SIZE)
+                return parse_asctime(text.data, ret_seconds);
+        if (text.size > RFC850_SIZE + 2)
+                return parse_rfc850(text, MIN2(now_seconds, LAST_SECONDS), ret_seconds);
+        return -EINVAL;
 }

@@ -55,7 +55,7 @@ bool validators_have_changed(const Validators *validators, const HttpRequest *re
                 return !etag_listed(header->value, validators->etag, /* weakly= */ false);
 
         header = http_request_header(request, "If-Unmodified-Since");
-        return header && http_date_parse(header->value, &seconds) >= 0 &&
+        return header && http_date_parse(header->value, validators->now_seconds, &seconds) >= 0 &&
                validators->modified_seconds > seconds;
 }
 
@@ -68,7 +68,7 @@ bool validators_are_known(const Validators *validators, const HttpRequest *reque
                 return etag_listed(header->value, validators->etag, /* weakly= */ true);
 
         header = http_request_header(request, "If-Modified-Since");
-        return header && http_date_parse(header->value, &seconds) >= 0 &&
+        return header && http_date_parse(header->value, validators->now_seconds, &seconds) >= 0 &&
                validators->modified_seconds <= seconds;
 }
 
@@ -78,6 +78,6 @@ bool validators_allow_range(const Validators *validators, const HttpRequest *req
 
         if (!header || etag_same(header->value, validators->etag))
                 return true;
-        return http_date_parse(header->value, &seconds) >= 0 && seconds == validators->modified_seconds &&
-               seconds < validators->now_seconds;
+        return http_date_parse(header->value, validators->now_seconds, &seconds) >= 0 &&
+               seconds == validators->modified_seconds && seconds < validators->now_seconds;
 }

@@ -107,13 +107,17 @@ static void check_host(HttpSlice line) {
 
 static void check_date(HttpSlice line) {
         char text[HTTP_DATE_SIZE + 1];
-        uint64_t seconds;
+        uint64_t seconds, again;
 
-        if (http_date_parse(line, &seconds) < 0)
+        if (http_date_parse(line, 0, &seconds) < 0)
                 return;
 
         http_date_format(text, seconds);
-        test_bytes(text, HTTP_DATE_SIZE, line.data, line.size);
+        if (line.size == HTTP_DATE_SIZE)
+                test_bytes(text, HTTP_DATE_SIZE, line.data, line.size);
+        test_bytes(text, 3, line.data, 3);
+        test_int(http_date_parse((HttpSlice){ text, HTTP_DATE_SIZE }, 0, &again), 0);
+        test_int(again, seconds);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -55,6 +55,10 @@ static void test_conditions(void) {
         test_true(knows("If-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"));
         test_true(!knows("If-Modified-Since", "Sun, 06 Nov 1994 08:49:36 GMT"));
         test_true(!knows("If-Modified-Since", "yesterday"));
+        /* in each of the forms that there are */
+        test_true(knows("If-Modified-Since", "Sunday, 06-Nov-94 08:49:37 GMT"));
+        test_true(knows("If-Modified-Since", "Sun Nov  6 08:49:37 1994"));
+        test_true(!knows("If-Modified-Since", "Sun Nov  6 08:49:36 1994"));
         test_true(!has_changed("If-Match", validators.etag));
         test_true(has_changed("If-Match", "W/\"1f-a-ae1b981bc490a05\""));
         test_true(!has_changed("If-Unmodified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"));
