@@ -7,7 +7,9 @@ after each refusal nothing that follows may be taken for a request.
 
 import json
 import os
+import re
 import sys
+import threading
 import time
 import unittest
 
@@ -254,6 +256,59 @@ class Acceptance(unittest.TestCase):
             client.send(bytes([byte]))
         self.assertEqual(client.read().body, b"0123456789")
         client.close()
+
+    def test_chunked_requests_that_are_sent_ahead(self):
+        bodies = [os.urandom(size) for size in (1, 0, 5000, 70000, 3, 140000, 66000)]
+        data = NEXT
+        for body in bodies:
+            data += b"POST /echo.php HTTP/1.1\r\n" + H + b"Transfer-Encoding: chunked\r\nX-Fill: " + b"f" * 3000 + b"\r\n\r\n"
+            for at in range(0, len(body), 40000):
+                data += b"%x\r\n%s\r\n" % (len(body[at : at + 40000]), body[at : at + 40000])
+            data += b"0\r\nX-Trailer: t\r\n\r\n" + NEXT
+        for size in (len(data), 65536, 4096, 777):
+            with self.subTest(size=size):
+                client = Client(FRONT)
+                self.addCleanup(client.close)
+                sender = threading.Thread(target=lambda: [client.send(data[at : at + size]) for at in range(0, len(data), size)])
+                sender.start()
+                self.assertEqual(client.read().body, b"index of dir")
+                for body in bodies:
+                    self.assertEqual(client.read().body, body)
+                    self.assertEqual(client.read().body, b"index of dir")
+                sender.join()
+                self.assertEqual(client.bytes, b"")
+
+    def memory(self):
+        """Bytes that the proxy's processes have for themselves."""
+        total = 0
+        for pid in FRONT.proxy.pids():
+            with open(f"/proc/{pid}/status", encoding="ascii") as f:
+                total += int(re.search(r"RssAnon:\s+(\d+) kB", f.read())[1]) * 1024
+        return total
+
+    def test_a_connection_that_waits_keeps_no_buffers(self):
+        with open(PROGRAM, "rb") as f:
+            if b"__asan_init" in f.read():
+                self.skipTest("a sanitizer keeps what is freed")
+        request = b"GET /info.php HTTP/1.1\r\n" + H + b"X-Fill: " + b"f" * 20000 + b"\r\n\r\n"
+        clients = []
+
+        def more(n):
+            for _ in range(n):
+                client = Client(FRONT)
+                self.addCleanup(client.close)
+                client.send(request)
+                self.assertGreater(len(client.read().body), 20000)
+                clients.append(client)
+
+        more(20)
+        before = self.memory()
+        more(150)
+        grown = (self.memory() - before) / 150
+        for client in clients[20:]:  # all were there
+            client.send(NEXT)
+            self.assertEqual(client.read().body, b"index of dir")
+        self.assertLess(grown, 4096)
 
     def test_silence_ends_the_connection_without_a_word(self):
         client = Client(FRONT)
