@@ -33,10 +33,27 @@ static int checks_load_file(Checks *checks) {
                              finding_where(where, sizeof(where), error.file, error.line),
                              "%s",
                              error.message);
-                return 0;
         }
 
-        return php_load(&checks->php, checks->ctl, checks->config);
+        return 0;
+}
+
+/* The files of PHP are those that the unit's environment names. */
+static int checks_load_php(Checks *checks) {
+        static const char variable[] = "PHP_INI_SCAN_DIR=";
+        const char *environment = checks_service(checks, "Environment"), *found = environment;
+        _cleanup_(freep) char *scan = NULL;
+
+        while ((found = strstr(found, variable)) && found != environment && found[-1] != ' ')
+                found++;
+        if (found) {
+                found += strlen(variable);
+                scan = strndup(found, strcspn(found, " "));
+                if (!scan)
+                        return -ENOMEM;
+        }
+
+        return php_load(&checks->php, checks->ctl, checks->config, scan);
 }
 
 /* systemd may be too busy to say, or the units not installed: then what is not known is not complained about. */
@@ -69,6 +86,12 @@ int checks_load(Checks *ret, const Ctl *ctl, const char *name) {
         }
         if (ctl->systemd)
                 checks_load_units(&checks);
+        if (checks.config)
+                r = checks_load_php(&checks);
+        if (r < 0) {
+                checks_done(&checks);
+                return r;
+        }
 
         *ret = checks;
         return 0;

@@ -27,6 +27,7 @@ struct Ctl {
         const char *config_dir;
         const char *run_dir;    /* holds NAME/control */
         const char *worker_dir; /* holds php-pool-worker-VERSION */
+        const char *php_dir;    /* holds VERSION/fpm/php.ini: "/etc/php" */
         uint64_t status_usec;   /* longest time that a pool gets to tell its status */
         bool systemd;           /* PID 1 is systemd, and run_dir is what its units use */
         bool json;

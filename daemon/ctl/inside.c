@@ -158,7 +158,7 @@ int verb_inside(const Ctl *ctl, int argc, char **argv) {
         if (r > 0)
                 return r;
 
-        r = php_load(&php, ctl, config);
+        r = php_load(&php, ctl, config, getenv("PHP_INI_SCAN_DIR"));
         if (r == 0)
                 r = inside_set_php(&php, config);
         if (r < 0) {

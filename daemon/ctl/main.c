@@ -99,6 +99,7 @@ int main(int argc, char **argv) {
                 .config_dir = PKGSYSCONFDIR,
                 .run_dir = MAIN_RUN_DIR,
                 .worker_dir = PKGLIBEXECDIR,
+                .php_dir = "/etc/php",
                 .front_dir = "/etc",
                 .status_usec = CTL_STATUS_USEC,
                 .seconds = 10,

@@ -93,7 +93,7 @@ int verb_reach(const Ctl *ctl, int argc, char **argv) {
                 return EX_USAGE;
         if (pool_config_load(&config, ctl->config_dir, argv[0], &error) < 0)
                 return EX_CONFIG;
-        if (php_load(&php, ctl, config) < 0)
+        if (php_load(&php, ctl, config, getenv("PHP_INI_SCAN_DIR")) < 0)
                 return EXIT_FAILURE;
 
         n = paths_list(paths, config, &php);

@@ -3,9 +3,9 @@
  * The PHP of a pool
  *
  * What sapi/ini.c gives to PHP is gathered here without PHP: php.ini, the files
- * of the scan directory in their order, then the pool's values and admin_values.
- * Debian's libphp-embed looks into /etc/php/VERSION/embed/conf.d, whatever
- * php.ini it is given.
+ * of the scan directories in their order, then the pool's values and admin_values.
+ * Without PHP_INI_SCAN_DIR in the unit the worker takes php-fpm's directory where there
+ * is one (sapi/sapi.c); libphp's own is /etc/php/VERSION/embed/conf.d in Debian.
  */
 #include <errno.h>
 #include <glob.h>
@@ -68,7 +68,7 @@ static int php_find_worker(Php *php, const Ctl *ctl, const char *version) {
         return 0;
 }
 
-static int php_find_ini(Php *php, const char *ini) {
+static int php_find_ini(Php *php, const Ctl *ctl, const char *ini) {
         char path[PATH_MAX];
 
         if (ini) {
@@ -79,18 +79,48 @@ static int php_find_ini(Php *php, const char *ini) {
                 static const char *const sapis[] = { "fpm", "embed" };
 
                 for (size_t i = 0; !php->ini && i < ELEMENTSOF(sapis); i++) {
-                        (void)snprintf(path, sizeof(path), "/etc/php/%s/%s/php.ini", php->version, sapis[i]);
+                        (void)snprintf(path,
+                                       sizeof(path),
+                                       "%s/%s/%s/php.ini",
+                                       ctl->php_dir,
+                                       php->version,
+                                       sapis[i]);
                         if (access(path, R_OK) == 0)
                                 php->ini = strdup(path);
                 }
         }
 
-        if (php->version) {
-                (void)snprintf(path, sizeof(path), "/etc/php/%s/embed/conf.d", php->version);
-                if (access(path, R_OK) == 0)
-                        php->scan = strdup(path);
-        }
         return 0;
+}
+
+/* PHP takes the variable apart at colons; an empty part is libphp's own directory (php_ini.c). */
+static int php_find_scan(Php *php, const Ctl *ctl, const char *scan) {
+        char fpm[PATH_MAX] = "", own[PATH_MAX] = "";
+        size_t size, n;
+        FILE *f;
+
+        if (scan && *scan == '\0')
+                return 0; /* then PHP scans none */
+        if (php->version) {
+                (void)snprintf(fpm, sizeof(fpm), "%s/%s/fpm/conf.d", ctl->php_dir, php->version);
+                (void)snprintf(own, sizeof(own), "%s/%s/embed/conf.d", ctl->php_dir, php->version);
+                if (access(fpm, X_OK) < 0)
+                        *fpm = '\0';
+                if (access(own, R_OK) < 0)
+                        *own = '\0';
+        }
+
+        f = open_memstream(&php->scan, &size);
+        if (!f)
+                return -ENOMEM;
+        for (const char *part = scan ?: fpm;; part += n + 1) {
+                n = strcspn(part, ":");
+                (void)fprintf(f, "%.*s", n > 0 ? (int)n : (int)strlen(own), n > 0 ? part : own);
+                if (part[n] == '\0')
+                        break;
+                (void)fputc(':', f);
+        }
+        return fclose(f) != 0 ? -ENOMEM : 0;
 }
 
 static int php_add_file(Php *php, const char *path) {
@@ -189,14 +219,12 @@ static int php_read(Php *php, const char *path) {
         return r;
 }
 
-static int php_read_scan(Php *php) {
+static int php_read_directory(Php *php, const char *path, size_t size) {
         _cleanup_(freep) char *pattern = NULL;
         glob_t found = {};
         int r = 0;
 
-        if (!php->scan)
-                return 0;
-        if (asprintf(&pattern, "%s/*.ini", php->scan) < 0) {
+        if (asprintf(&pattern, "%.*s/*.ini", (int)size, path) < 0) {
                 pattern = NULL;
                 return -ENOMEM;
         }
@@ -205,6 +233,19 @@ static int php_read_scan(Php *php) {
                 for (size_t i = 0; r == 0 && i < found.gl_pathc; i++)
                         r = php_read(php, found.gl_pathv[i]);
         globfree(&found);
+        return r;
+}
+
+static int php_read_scan(Php *php) {
+        size_t n;
+        int r = 0;
+
+        for (const char *part = php->scan; r == 0 && part && *part; part += n + (part[n] == ':')) {
+                n = strcspn(part, ":");
+                if (n > 0)
+                        r = php_read_directory(php, part, n);
+        }
+
         return r;
 }
 
@@ -217,17 +258,32 @@ static int php_add_values(Php *php, char *const *values) {
         return r;
 }
 
-int php_load(Php *ret, const Ctl *ctl, const PoolConfig *config) {
+int php_load_files(Php *ret, const Ctl *ctl, const char *version, const char *ini, const char *scan) {
         _cleanup_(php_done) Php php = {};
         int r;
 
-        r = php_find_worker(&php, ctl, config->php_version);
+        r = php_find_worker(&php, ctl, version);
         if (r == 0)
-                r = php_find_ini(&php, config->php_ini);
+                r = php_find_ini(&php, ctl, ini);
+        if (r == 0)
+                r = php_find_scan(&php, ctl, scan);
         if (r == 0 && php.ini)
                 r = php_read(&php, php.ini);
         if (r == 0)
                 r = php_read_scan(&php);
+        if (r < 0)
+                return r;
+
+        *ret = php;
+        php = (Php){};
+        return 0;
+}
+
+int php_load(Php *ret, const Ctl *ctl, const PoolConfig *config, const char *scan) {
+        _cleanup_(php_done) Php php = {};
+        int r;
+
+        r = php_load_files(&php, ctl, config->php_version, config->php_ini, scan);
         if (r == 0)
                 r = php_add_file(&php, config->path);
         if (r == 0)

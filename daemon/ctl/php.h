@@ -22,7 +22,7 @@ struct Php {
         char *version; /* owned; "8.2"; of the file, or of the newest worker; NULL: there is none */
         char *worker;  /* owned; its path, be it there or not; NULL: as the version */
         char *ini;     /* owned; php.ini; NULL: where libphp looks by itself */
-        char *scan;    /* owned; the directory of further files; NULL: not known */
+        char *scan;    /* owned; directories of further files, with colons; NULL: none */
         char **files;  /* owned; all that were read, ended by NULL */
         size_t n_files;
         PhpSetting *settings; /* owned, in the order in which PHP reads them */
@@ -34,8 +34,14 @@ enum {
         PHP_FILE_MAX = 1024 * 1024, /* bytes */
 };
 
-/* What can be found out from here: sections for a host or a path, and constants, are left to PHP. 0 or -ENOMEM. */
-int php_load(Php *ret, const Ctl *ctl, const PoolConfig *config);
+/*
+ * What can be found out from here: sections for a host or a path, and constants, are left to PHP.
+ * @scan: PHP_INI_SCAN_DIR of the unit, or NULL. 0 or -ENOMEM.
+ */
+int php_load(Php *ret, const Ctl *ctl, const PoolConfig *config, const char *scan);
+
+/* The same without a pool: what php.ini and its directories say. @version NULL: the newest; @ini NULL: the usual. */
+int php_load_files(Php *ret, const Ctl *ctl, const char *version, const char *ini, const char *scan);
 void php_done(Php *php);
 
 /* The version of the newest worker that is installed; NULL: there is none. 0 or -ENOMEM. */

@@ -31,7 +31,7 @@ tells "the socket is not active" "php-pool@sick.socket is inactive, so nobody li
 require "the pool starts" systemctl start "$unit"
 tells "no front end speaks to it" "no front end speaks to this pool"
 systemctl start php-pool-proxy.socket
-printf '[mail function]\nsendmail_path = /bin/true\n' >"/etc/php/$php/embed/conf.d/zz-test.ini"
+printf '[mail function]\nsendmail_path = /bin/true\n' >"/etc/php/$php/fpm/conf.d/zz-test.ini"
 output=$(doctor)
 check "nothing is wrong with a pool that is well" equal "$?" 0
 check "and it says so" contains "$output" "Nothing is wrong with 'sick'"
@@ -144,12 +144,12 @@ tells "a HOME that is gone" "Environment= has no HOME"
 # mail
 
 without
-rm "/etc/php/$php/embed/conf.d/zz-test.ini"
+rm "/etc/php/$php/fpm/conf.d/zz-test.ini"
 tells "mail() through a setgid sendmail" "mail() does not work: it runs /usr/sbin/sendmail, and /usr/sbin/smtpctl needs the rights of another user or group"
 echo '<?php var_dump(mail("a@example.test", "s", "t"));' >/srv/www/sick/mail.php
 systemctl restart "$unit"
 check "and indeed it does not" contains "$(fcgi sick mail.php)" "bool(false)"
-printf '[mail function]\nsendmail_path = /bin/true\n' >"/etc/php/$php/embed/conf.d/zz-test.ini"
+printf '[mail function]\nsendmail_path = /bin/true\n' >"/etc/php/$php/fpm/conf.d/zz-test.ini"
 
 # starts that fail
 
@@ -209,5 +209,5 @@ kill -CONT "${all[@]}"
 check "doctor tells: a full backlog" contains "$(cat /run/doctor-full)" "its backlog is full: front ends get \"Resource temporarily unavailable\""
 check "and a manager that does not answer" contains "$(cat /run/doctor-full)" "its control socket gives no status: no answer in time"
 
-rm -f "/etc/php/$php/embed/conf.d/zz-test.ini" /run/doctor-full
+rm -f "/etc/php/$php/fpm/conf.d/zz-test.ini" /run/doctor-full
 systemctl stop php-pool-proxy.socket php-pool-proxy.service
