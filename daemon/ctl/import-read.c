@@ -78,6 +78,7 @@ void import_done(Import *import) {
         free(import->root);
         free(import->docroot);
         free(import->front_controller);
+        php_done(&import->php);
         *import = (Import){};
 }
 
@@ -113,6 +114,10 @@ static const char *const import_silent[] = {
         "chdir",
         "prefix",
         "security.limit_extensions",
+        "php_value",
+        "php_flag",
+        "php_admin_value",
+        "php_admin_flag",
 };
 
 static const struct {
@@ -146,37 +151,6 @@ static const struct {
         { "emergency_restart_interval", "a worker that dies is replaced, the others go on" },
         { "process.max", "say TasksMax= for php-pool.slice" },
 };
-
-/* "NAME=value", as a string of the file: what was off in php-fpm's words is off in PHP's. */
-static void import_value(Import *import, const FpmDirective *directive) {
-        bool admin = strncmp(directive->name, "php_admin_", 10) == 0;
-        bool flag = strcmp(strrchr(directive->name, '_'), "_flag") == 0;
-        ImportList *list = admin ? &import->admin_values : &import->values;
-
-        if (!directive->index || *directive->index == '\0') {
-                import_note(import, directive, "it has no name in []");
-                return;
-        }
-        if (strcmp(directive->index, "error_log") == 0) {
-                import_note(import,
-                            directive,
-                            "errors go to the journal; set it in php.admin_values to have it so again");
-                return;
-        }
-
-        import_add(import,
-                   list,
-                   "%s=%s",
-                   directive->index,
-                   !flag                              ? directive->value
-                   : fpm_parse_flag(directive->value) ? "1"
-                                                      : "0");
-        if (strcmp(directive->index, "sendmail_path") == 0 && strstr(directive->value, "sendmail"))
-                import_note(
-                        import,
-                        directive,
-                        "it does not work if that program is setuid or setgid: `php-poolctl doctor` says so");
-}
 
 /* env[NAME] = value; a value "$NAME" is taken from php-fpm's own environment. */
 static void import_env(Import *import, const FpmDirective *directive) {
@@ -318,9 +292,7 @@ static void import_directive(Import *import, const FpmDirective *directive) {
                         return;
                 }
 
-        if (strncmp(name, "php_", 4) == 0 && (strstr(name, "_value") || strstr(name, "_flag")))
-                import_value(import, directive);
-        else if (strcmp(name, "env") == 0)
+        if (strcmp(name, "env") == 0)
                 import_env(import, directive);
         else if (import_is_limit(name))
                 import_limits(import, directive);
@@ -365,6 +337,7 @@ int import_read(Import *import) {
                 else if (strcmp(directive->pool, "global") == 0)
                         import_global(import, directive);
         }
+        import_settings(import);
         import_manager(import);
         import_times(import);
         import_listen(import);

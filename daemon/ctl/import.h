@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include "ctl/fpm-conf.h"
 #include "ctl/front.h"
+#include "ctl/php.h"
 
 typedef struct Import Import;
 typedef struct ImportList ImportList;
@@ -26,6 +27,7 @@ struct Import {
         const char *pool; /* the section; borrowed */
         char name[32];    /* ours */
         char version[16]; /* of PHP, by the path of the file; "": not known */
+        Php php;          /* owned; of that version, as php.ini has it */
         bool failed;      /* memory was short */
 
         /* the site's file */
@@ -45,7 +47,7 @@ struct Import {
         ImportList notes; /* what could not be carried over, with its place */
 };
 
-/* Fills @import, which is zero but for conf, fronts and pool, from all directives of the pool. -ENOMEM. */
+/* Fills @import, which is zero but for conf, fronts, pool and php, from all directives of the pool. -ENOMEM. */
 int import_read(Import *import);
 void import_done(Import *import);
 
@@ -53,7 +55,8 @@ void import_done(Import *import);
 void import_note(Import *import, const FpmDirective *directive, const char *format, ...) _printf_(3, 4);
 void import_add(Import *import, ImportList *list, const char *format, ...) _printf_(3, 4);
 
-/* The parts of it: the address it listens on; the user, the directories and the chroot. */
+/* The parts of it: PHP's settings; the address it listens on; the user, the directories and the chroot. */
+void import_settings(Import *import);
 void import_listen(Import *import);
 void import_place(Import *import);
 

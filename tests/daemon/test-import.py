@@ -425,6 +425,29 @@ def test_case(case):
         check(f"{what}: it comes out the same", read(f"{d}/php-pool/conf.d/{case['pool']}.conf") == texts["conf"])
 
 
+def test_disabled_functions():
+    """What a pool disables comes on top of what php.ini does (www.conf of Debian says so)."""
+    pool = ("[www]\nlisten = 9000\nphp_admin_value[disable_functions] = exec,system\n"
+            "php_value[disable_functions] = popen\nphp_admin_value[disable_functions] =\nphp_admin_value[disable_classes] = Foo\n")
+    with tempfile.TemporaryDirectory() as d:
+        write(d + "/pool.conf", pool)
+        write(d + "/workers/php-pool-worker-8.2", "")
+        result = run(d, "--worker-dir", d + "/workers", "--print", d + "/pool.conf")
+        check("lists of a pool are one list", '"disable_functions=exec,system,popen"' in result.stdout, result.stdout)
+        check("a php.ini that is not known gets a line", "it came on top of php.ini's list, which is not known here" in result.stderr, result.stderr)
+        write(d + "/php/8.2/fpm/php.ini", "disable_functions = pcntl_fork,dl ; as delivered\ndisable_classes =\n")
+        result = run(d, "--worker-dir", d + "/workers", "--print", d + "/pool.conf")
+        check("php.ini's functions stay disabled", '"disable_functions=pcntl_fork,dl,exec,system,popen"' in result.stdout, result.stdout)
+        check("an empty list of php.ini adds nothing", '"disable_classes=Foo"' in result.stdout, result.stdout)
+        check("which needs no line", "php.ini's list" not in result.stderr, result.stderr)
+        write(d + "/php/8.2/fpm/conf.d/z.ini", "disable_functions = passthru\n")
+        result = run(d, "--worker-dir", d + "/workers", "--print", d + "/pool.conf")
+        check("the last of PHP's files counts", '"disable_functions=passthru,exec,system,popen"' in result.stdout, result.stdout)
+        write(d + "/pool.conf", "[www]\nlisten = 9000\nphp_admin_value[disable_functions] =\n")
+        result = run(d, "--worker-dir", d + "/workers", "--print", d + "/pool.conf")
+        check("a list that adds nothing replaces nothing", "disable_functions" not in result.stdout, result.stdout)
+
+
 def test_bad_input():
     with tempfile.TemporaryDirectory() as d:
         for name, text, status, message in [
@@ -455,5 +478,6 @@ def test_bad_input():
 for case in CASES:
     print(f"-- {case['name']} ({case['source']})")
     test_case(case)
+test_disabled_functions()
 test_bad_input()
 sys.exit(1 if failed else 0)
