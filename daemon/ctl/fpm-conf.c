@@ -95,7 +95,7 @@ static char *fpm_fill_pool(const char *value, const char *pool) {
         return text;
 }
 
-static int fpm_add(FpmReader *reader, const char *name, const char *index, const char *value) {
+static int fpm_add(FpmReader *reader, const char *name, const char *index, const char *value, char quote) {
         FpmConf *conf = reader->conf;
         FpmDirective *items, item;
 
@@ -113,6 +113,7 @@ static int fpm_add(FpmReader *reader, const char *name, const char *index, const
                 .name = strdup(name),
                 .index = index ? strdup(index) : NULL,
                 .value = fpm_fill_pool(value, reader->pool),
+                .quote = quote,
         };
         items[conf->n_items++] = item;
         return item.pool && item.name && item.value && (item.index || !index) ? 0 : -ENOMEM;
@@ -140,7 +141,7 @@ static int fpm_include(FpmReader *reader, const char *pattern) {
 }
 
 static int fpm_read_line(FpmReader *reader, char *line) {
-        char *equals, *name, *index = NULL, *bracket, *value;
+        char *equals, *name, *index = NULL, *bracket, *value, quote;
 
         line = fpm_trim(line);
         if (*line == '\0' || *line == ';' || *line == '#')
@@ -159,7 +160,9 @@ static int fpm_read_line(FpmReader *reader, char *line) {
                 return -EINVAL;
         *equals = '\0';
         name = fpm_trim(line);
-        value = fpm_unquote(fpm_trim(equals + 1));
+        value = fpm_trim(equals + 1);
+        quote = *value == '"' || *value == '\'' ? *value : '\0';
+        value = fpm_unquote(value);
         bracket = strchr(name, '[');
         if (bracket && name[strlen(name) - 1] == ']') {
                 name[strlen(name) - 1] = '\0';
@@ -167,7 +170,7 @@ static int fpm_read_line(FpmReader *reader, char *line) {
                 index = bracket + 1;
         }
         return strcmp(name, "include") == 0 ? fpm_include(reader, value)
-                                            : fpm_add(reader, name, index, value);
+                                            : fpm_add(reader, name, index, value, quote);
 }
 
 static int fpm_read_file(FpmReader *outer, const char *path) {

@@ -26,6 +26,7 @@ struct FpmDirective {
         char *name;  /* "php_admin_value" */
         char *index; /* "memory_limit"; NULL: none */
         char *value; /* without quotes; $pool filled in */
+        char quote;  /* which it had; NUL: none */
 };
 
 struct FpmConf {

@@ -2,13 +2,20 @@
 /*
  * What php_value, php_flag and their admin kinds become
  *
+ * php-fpm's files are read by PHP's own parser: without quotes a word may be a truth value or a
+ * constant, some characters calculate, and ${NAME} is a variable in either case
+ * (zend_ini_scanner.l, zend_ini_parser.y). Ours are put in quotes again, all but flags of
+ * error_reporting (sapi/ini.c).
+ *
  * Two settings php-fpm does not set but adds to: what a pool disables, it disables
  * on top of what php.ini does, line by line (fpm_php_apply_defines_ex() in fpm_php.c). Ours
  * replaces php.ini's list, so it gets all of them in one.
  */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include "ctl/import.h"
+#include "util/parse.h"
 
 static const char *const import_added[] = { "disable_functions", "disable_classes" };
 
@@ -61,6 +68,33 @@ static void import_disabled(Import *import, const char *name) {
                             "replaces that one, so add what it has");
 }
 
+const char *import_word(const FpmDirective *directive) {
+        static const char *const on[] = { "on", "yes", "true" }, *const off[] = { "off",
+                                                                                  "no",
+                                                                                  "false",
+                                                                                  "none",
+                                                                                  "null" };
+
+        for (size_t i = 0; !directive->quote && i < ELEMENTSOF(on); i++)
+                if (strcasecmp(directive->value, on[i]) == 0)
+                        return "1";
+        for (size_t i = 0; !directive->quote && i < ELEMENTSOF(off); i++)
+                if (strcasecmp(directive->value, off[i]) == 0)
+                        return "";
+
+        return directive->value;
+}
+
+/* False: PHP calculated it, and nobody here can. */
+static bool import_is_plain(const FpmDirective *directive) {
+        if (directive->quote)
+                return true;
+        if (strcmp(directive->index, "error_reporting") == 0 && parse_is_flags(directive->value))
+                return true;
+
+        return !strpbrk(directive->value, "|&^~!()") && strncmp(directive->value, "E_", 2) != 0;
+}
+
 /* "NAME=value", as a string of the file: what was off in php-fpm's words is off in PHP's. */
 static void import_value(Import *import, const FpmDirective *directive) {
         bool admin = strncmp(directive->name, "php_admin_", 10) == 0;
@@ -81,11 +115,21 @@ static void import_value(Import *import, const FpmDirective *directive) {
                 return;
         }
 
+        if (!import_is_plain(directive)) {
+                import_note(import, directive, "PHP calculates that; write the result into php.values");
+                return;
+        }
+        if (strstr(directive->value, "${") && directive->quote != '\'')
+                import_note(
+                        import,
+                        directive,
+                        "${...} came from php-fpm's environment; say Environment= in the unit, or write its value");
+
         import_add(import,
                    list,
                    "%s=%s",
                    directive->index,
-                   !flag                              ? directive->value
+                   !flag                              ? import_word(directive)
                    : fpm_parse_flag(directive->value) ? "1"
                                                       : "0");
         if (strcmp(directive->index, "sendmail_path") == 0 && strstr(directive->value, "sendmail"))

@@ -154,13 +154,13 @@ static const struct {
 
 /* env[NAME] = value; a value "$NAME" is taken from php-fpm's own environment. */
 static void import_env(Import *import, const FpmDirective *directive) {
-        const char *value = directive->value;
+        const char *value = import_word(directive);
 
         if (!directive->index || *directive->index == '\0') {
                 import_note(import, directive, "it has no name in []");
                 return;
         }
-        if (*value != '$')
+        if (*value != '$' && (!strstr(value, "${") || directive->quote == '\''))
                 import_add(import, &import->env, "%s=%s", directive->index, value);
         else if (strcmp(value, "$HOSTNAME") == 0)
                 import_add(import, &import->service, "Environment=%s=%%H", directive->index);

@@ -55,6 +55,9 @@ void import_done(Import *import);
 void import_note(Import *import, const FpmDirective *directive, const char *format, ...) _printf_(3, 4);
 void import_add(Import *import, ImportList *list, const char *format, ...) _printf_(3, 4);
 
+/* The value as PHP's parser sees it: without quotes "off" and "none" are "", "on" is "1". */
+const char *import_word(const FpmDirective *directive);
+
 /* The parts of it: PHP's settings; the address it listens on; the user, the directories and the chroot. */
 void import_settings(Import *import);
 void import_listen(Import *import);

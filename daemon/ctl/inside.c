@@ -20,6 +20,7 @@
 #include "ctl/text.h"
 #include "util/fd.h"
 #include "util/log.h"
+#include "util/parse.h"
 
 #define INSIDE_CREDENTIAL     "@credential:"
 #define INSIDE_CREDENTIAL_MAX (1U << 20) /* systemd's own limit, systemd.exec(5) */
@@ -64,14 +65,17 @@ static int inside_set_environment(char *const *env) {
         return 0;
 }
 
-/* "name=value" with quotes as sapi/ini.c writes it: they keep ; and spaces in the value. */
+/* "name=value" with quotes as sapi/ini.c writes it: they keep ; and spaces in the value, and would make words of flags. */
 static void inside_write_values(FILE *f, char *const *values) {
         for (; *values; values++) {
                 const char *equals = strchr(*values, '=');
+                bool flags = equals &&
+                             strncmp(*values, "error_reporting=", strlen("error_reporting=")) == 0 &&
+                             parse_is_flags(equals + 1);
 
                 if (equals)
                         (void)fprintf(f,
-                                      strchr(equals, '"') ? "%.*s=%s\n" : "%.*s=\"%s\"\n",
+                                      strchr(equals, '"') || flags ? "%.*s=%s\n" : "%.*s=\"%s\"\n",
                                       (int)(equals - *values),
                                       *values,
                                       equals + 1);

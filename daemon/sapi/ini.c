@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "util/parse.h"
 
 static int append(char **text, size_t *size, const char *format, const char *a, int a_size, const char *b) {
         char *line, *grown;
@@ -36,7 +37,15 @@ static int append(char **text, size_t *size, const char *format, const char *a, 
         return grown ? 0 : -ENOMEM;
 }
 
-/* "name=value" becomes name="value": quotes keep ; and = and spaces together. Values with quotes stay as written. */
+/*
+ * "name=value" becomes name="value": quotes keep ; and = and spaces together. Values with quotes
+ * stay as written, and so do flags of error_reporting, whose names are constants only without quotes.
+ */
+static bool ini_stands_as_written(const char *entry, const char *value) {
+        return strchr(value, '"') || (strncmp(entry, "error_reporting=", strlen("error_reporting=")) == 0 &&
+                                      parse_is_flags(value));
+}
+
 static int append_values(char **text, size_t *size, char **values) {
         for (char **v = values; v && *v; v++) {
                 const char *equals = strchr(*v, '=');
@@ -46,7 +55,7 @@ static int append_values(char **text, size_t *size, char **values) {
                         continue;
                 r = append(text,
                            size,
-                           strchr(equals, '"') ? "%.*s=%s\n" : "%.*s=\"%s\"\n",
+                           ini_stands_as_written(*v, equals + 1) ? "%.*s=%s\n" : "%.*s=\"%s\"\n",
                            *v,
                            (int)(equals - *v),
                            equals + 1);

@@ -193,3 +193,38 @@ int parse_pool_name(const char *name, const char **reterr) {
                 *reterr = reason;
         return -EINVAL;
 }
+
+bool parse_is_flags(const char *text) {
+        bool operand = false; /* the last word was one */
+        unsigned int depth = 0;
+
+        while (*text) {
+                size_t digits = strspn(text, "0123456789"),
+                       n = strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+
+                if (n > 0) {
+                        if (operand || (n != digits && strncmp(text, "E_", 2) != 0))
+                                return false;
+                        operand = true;
+                        text += n;
+                        continue;
+                }
+                if (strchr("|&^", *text)) {
+                        if (!operand)
+                                return false;
+                        operand = false;
+                } else if (strchr("~!(", *text)) {
+                        if (operand)
+                                return false;
+                        depth += *text == '(';
+                } else if (*text == ')') {
+                        if (!operand || depth == 0)
+                                return false;
+                        depth--;
+                } else if (*text != ' ')
+                        return false;
+                text++;
+        }
+
+        return operand && depth == 0;
+}

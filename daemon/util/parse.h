@@ -26,6 +26,12 @@ int parse_span(const char *text, uint64_t *ret_usec);
 const char *format_span(char *buffer, size_t size, uint64_t usec);
 
 /*
+ * Flags as php.ini has them: names that begin with E_, numbers, and | & ^ ~ ! with brackets between
+ * them, as in "E_ALL & ~E_NOTICE". Whole and well-formed, so that it can stand without quotes.
+ */
+bool parse_is_flags(const char *text);
+
+/*
  * Pool names: [A-Za-z0-9_][A-Za-z0-9_-]{0,26}, because "php-NAME" has to be a
  * user name by systemd's strict rule (31 characters). Neither "pool" nor
  * "pool-...": their users would be the front ends' group and the proxy.

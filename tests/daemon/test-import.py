@@ -326,6 +326,41 @@ CASES = [
         "notes": [r"chroot = /var/www/webapp1: it is RootDirectory= now; php-pool-proxy, .* cannot serve the site"],
     },
     {
+        "name": "words of php.ini, with quotes and without",
+        "source": "PHP manual, parse_ini_file: what words without quotes are",
+        "files": """
+            [words]
+            listen = 9009
+            chdir = /srv/words
+            php_admin_value[error_reporting] = E_ALL & ~E_DEPRECATED
+            php_value[mbstring.language] = none
+            php_value[zlib.output_compression] = Off ; none at all
+            php_value[session.use_strict_mode] = TRUE
+            php_value[highlight.string] = "none"
+            php_value[session.gc_divisor] = 5|2
+            php_value[precision] = E_ALL
+            php_value[sendmail_from] = "a|b@example.test"
+            php_value[session.name] = ${SESSION_NAME}
+            php_value[user_agent] = 'a${B}'
+            env[DEBUG] = yes
+            env[PLAIN] = "yes"
+            env[CACHE] = /var/${NAME}/x
+            """,
+        "pool": "words",
+        "conf": [
+            '"error_reporting=E_ALL & ~E_DEPRECATED"', '"mbstring.language="', '"zlib.output_compression="', '"session.use_strict_mode=1"',
+            '"highlight.string=none"', '"sendmail_from=a|b@example.test"', '"DEBUG=1"', '"PLAIN=yes"',
+        ],
+        "not_conf": ["gc_divisor", "precision", "CACHE"],
+        "notes": [
+            r"php_value\[session.gc_divisor\] = 5\|2: PHP calculates that",
+            r"php_value\[precision\] = E_ALL: PHP calculates that",
+            r"php_value\[session.name\] = \$\{SESSION_NAME\}: \$\{...\} came from php-fpm's environment",
+            r"env\[CACHE\] = /var/\$\{NAME\}/x: it came from php-fpm's environment",
+            r"words has no user",
+        ],
+    },
+    {
         "name": "a numbered pool, many children, Apache before it",
         "source": "pastebin.com/4wMahQep; Apache documentation, mod_proxy_fcgi",
         "files": """

@@ -435,6 +435,18 @@ class AllowedTest(unittest.TestCase):
         pool.start()
         self.assertEqual(pool.ask("set.php").body, b"8 99M")
 
+    def test_flags_of_error_reporting_are_calculated(self):
+        """As in php.ini, where they stand without quotes; what does not calculate spoils none of the others."""
+        pool = Engine('php: { values = [ "error_reporting=E_ALL & ~E_NOTICE" ]; };')
+        self.addCleanup(pool.remove)
+        pool.write("level.php", '<?php echo error_reporting() === (E_ALL & ~E_NOTICE) ? "flags" : error_reporting(), " ", ini_get("memory_limit");')
+        pool.start()
+        self.assertRegex(pool.ask("level.php").body, b"^flags ")
+        pool.stop()
+        pool.configure('php: { admin_values = [ "error_reporting=E_ALL &", "memory_limit=99M" ]; };')
+        pool.start()
+        self.assertEqual(pool.ask("level.php").body, b"0 99M")
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -82,10 +82,30 @@ static void test_pool_name(void) {
         test_true(e != NULL);
 }
 
+static void test_flags(void) {
+        static const char *const good[] = {
+                "E_ALL", "32767", "E_ALL & ~E_NOTICE", " E_ERROR|E_PARSE ", "E_ALL^(E_NOTICE | E_STRICT)",
+                "!0",
+        };
+        static const char *const bad[] = {
+                "",        " ",       "E_ALL &",  "& E_ALL",   "E_ALL E_NOTICE", "(E_ALL",
+                "E_ALL)",  "()",      "E_ALL ~0", "e_all",     "PHP_OS",         "8E_ALL",
+                "E_ALL\n", "E_ALL;x", "\"1\"",    "E_ALL + 1", "${E_ALL}",       "-1",
+        };
+
+        for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+                if (!parse_is_flags(good[i]))
+                        test_fail("'%s' is refused", good[i]);
+        for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+                if (parse_is_flags(bad[i]))
+                        test_fail("'%s' is taken", bad[i]);
+}
+
 int main(void) {
         test_run(test_u64);
         test_run(test_size);
         test_run(test_span);
         test_run(test_pool_name);
+        test_run(test_flags);
         return 0;
 }
