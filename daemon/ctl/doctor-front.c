@@ -15,6 +15,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "config/proxy.h"
 #include "ctl/doctor.h"
 #include "ctl/text.h"
@@ -71,20 +72,26 @@ static void front_check_access(Doctor *doctor, const Front *front) {
         front_say(doctor, front, FINDING_ERROR, text);
 }
 
-/* SCRIPT_FILENAME begins with its root; only what is below the pool's root is run. */
+/* As sapi/paths.c: links of both are followed. */
+static bool front_is_below(const char *real, const char *directory) {
+        _cleanup_(freep) char *resolved = realpath(directory, NULL);
+        size_t n = resolved ? strlen(resolved) : 0;
+
+        return resolved && strncmp(real, resolved, n) == 0 && (real[n] == '/' || real[n] == '\0');
+}
+
+/* SCRIPT_FILENAME begins with its root; only what is below the pool's root, or site.also, is run. */
 static void front_check_root(Doctor *doctor, const Front *front) {
         const PoolConfig *config = doctor->checks.config;
         _cleanup_(freep) char *front_real = front->root ? realpath(front->root, NULL) : NULL;
-        _cleanup_(freep) char *real = realpath(config->root, NULL);
         char text[1024];
-        size_t n;
 
-        if (!front->root || !real)
+        if (!front->root || access(config->root, F_OK) < 0 ||
+            (front_real && front_is_below(front_real, config->root)))
                 return;
-        n = strlen(real);
-        if (front_real && strncmp(front_real, real, n) == 0 &&
-            (front_real[n] == '/' || front_real[n] == '\0'))
-                return;
+        for (char **also = config->also; front_real && *also; also++)
+                if (front_is_below(front_real, *also))
+                        return;
 
         (void)snprintf(
                 text,

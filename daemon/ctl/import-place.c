@@ -3,7 +3,8 @@
  * Where an imported pool listens, where its site is, as whom it runs
  *
  * The old address stays, beside our own, so that the front end needs no change. The site's
- * root is not in php-fpm's files; the front end that sends requests to that address knows it.
+ * root is not in php-fpm's files; the front ends that send requests to that address know it
+ * (import-front.c).
  *
  * php-fpm let the pool's user write wherever its permissions went. The sandbox
  * does not: the root, and the directories of PHP's settings, are opened to it by name.
@@ -120,32 +121,14 @@ void import_listen(Import *import) {
                 import_add(import, &import->socket, "Backlog=%s", backlog);
 }
 
-/* The front end's root and hosts; the first that speaks to the address. */
-static const Front *import_find_front(Import *import) {
-        const char *listen = import_get_value(import, "listen");
-
-        for (size_t i = 0; listen && i < import->fronts->n_items; i++)
-                if (front_same_address(import->fronts->items[i].address, listen))
-                        return &import->fronts->items[i];
-
-        return NULL;
-}
-
-static void import_from_front(Import *import, const Front *front) {
-        for (size_t i = 0; i < front->n_hosts; i++)
-                import_add(import, &import->hosts, "%s", front->hosts[i]);
-        for (size_t i = 0; i < front->n_index; i++)
-                if (!strchr(front->index[i], '/'))
-                        import_add(import, &import->index, "%s", front->index[i]);
-        if (front->front_controller)
-                import->front_controller = strdup(front->front_controller);
-}
-
 /* "/srv/www/site/public" of a framework: its root is the directory above, with the code. */
-static void import_split_root(Import *import) {
+void import_take_root(Import *import, const char *root) {
         static const char *const names[] = { "/public", "/web", "/public_html", "/htdocs", "/webroot" };
-        size_t n = strlen(import->root);
+        size_t n = strlen(root);
 
+        import->root = strdup(root);
+        if (!import->root)
+                return;
         while (n > 1 && import->root[n - 1] == '/')
                 import->root[--n] = '\0';
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
@@ -159,37 +142,40 @@ static void import_split_root(Import *import) {
         }
 }
 
-static void import_find_root(Import *import) {
-        const char *chdir = import_get_value(import, "chdir"), *chroot = import_get_value(import, "chroot");
-        const Front *front = import_find_front(import);
-
-        if (front)
-                import_from_front(import, front);
-        if (chroot) {
-                /* what the front end sends are paths inside of it */
-                import->root = strdup(chdir ?: "/");
-                return;
-        }
-        if (front && front->root)
-                import->root = strdup(front->root);
-        else if (chdir && strcmp(chdir, "/") != 0)
-                import->root = strdup(chdir);
-        if (import->root) {
-                import_split_root(import);
-                return;
-        }
-
-        import->root = strdup("/var/www");
-        import_note(import,
-                    NULL,
-                    "root = \"/var/www\" is a guess: no front end that is configured here speaks to %s",
-                    import_get_value(import, "listen") ?: "this pool");
-}
-
-static bool import_is_below(const char *path, const char *directory) {
+bool import_is_below(const char *path, const char *directory) {
         size_t n = strlen(directory);
 
         return strncmp(path, directory, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+static void import_guess_root(Import *import) {
+        const Front *front = import_next_front(import, NULL);
+
+        import->root = strdup("/var/www");
+        if (front)
+                import_note(import,
+                            NULL,
+                            "root = \"/var/www\" is a guess: %s:%u speaks to it, and names no root",
+                            front->file,
+                            front->line);
+        else
+                import_note(
+                        import,
+                        NULL,
+                        "root = \"/var/www\" is a guess: no front end that is configured here speaks to %s",
+                        import_get_value(import, "listen") ?: "this pool");
+}
+
+static void import_find_root(Import *import) {
+        const char *chdir = import_get_value(import, "chdir"), *chroot = import_get_value(import, "chroot");
+
+        if (chroot) /* what the front end sends are paths inside of it */
+                import->root = strdup(chdir ?: "/");
+        import_fronts(import);
+        if (!import->root && chdir && strcmp(chdir, "/") != 0)
+                import_take_root(import, chdir);
+        if (!import->root)
+                import_guess_root(import);
 }
 
 /* Directories that PHP's settings name, and that a pool may not write by itself. */
@@ -238,6 +224,8 @@ static void import_user(Import *import) {
                 import_add(import, &import->service, "Group=%s", group);
         if (import->root && strcmp(import->root, "/") != 0)
                 import_add(import, &import->writable, "%s", import->root);
+        for (size_t i = 0; i < import->also.n_items; i++)
+                import_add(import, &import->writable, "%s", import->also.items[i]);
 }
 
 /* What the manager, PHP and its extensions need of the system stands at its usual place in there. */
@@ -258,15 +246,27 @@ static void import_chroot(Import *import, const FpmDirective *chroot) {
                 "end that knows them");
 }
 
-static void import_open_home(Import *import) {
+static bool import_is_home(const char *path) {
         static const char *const homes[] = { "/home", "/root", "/run/user" };
 
         for (size_t i = 0; i < ELEMENTSOF(homes); i++)
-                if (import_is_below(import->root, homes[i])) {
-                        import_add(import, &import->service, "ProtectHome=tmpfs");
-                        import_add(import, &import->service, "BindPaths=%s", import->root);
-                        return;
-                }
+                if (import_is_below(path, homes[i]))
+                        return true;
+
+        return false;
+}
+
+/* Directories that the sandbox hides; below ProtectHome=yes there is no place to bind them to (systemd.exec(5)). */
+static void import_open_home(Import *import) {
+        size_t n = import->service.n_items;
+
+        if (import_is_home(import->root))
+                import_add(import, &import->service, "BindPaths=%s", import->root);
+        for (size_t i = 0; i < import->also.n_items; i++)
+                if (import_is_home(import->also.items[i]))
+                        import_add(import, &import->service, "BindPaths=-%s", import->also.items[i]);
+        if (import->service.n_items > n)
+                import_add(import, &import->service, "ProtectHome=tmpfs");
 }
 
 void import_place(Import *import) {

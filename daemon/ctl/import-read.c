@@ -68,10 +68,10 @@ static void import_list_done(ImportList *list) {
 }
 
 void import_done(Import *import) {
-        ImportList *const lists[] = { &import->hosts,        &import->index,   &import->values,
-                                      &import->admin_values, &import->env,     &import->extensions,
-                                      &import->service,      &import->socket,  &import->writable,
-                                      &import->notes,        &import->suppress };
+        ImportList *const lists[] = { &import->hosts,        &import->index,    &import->values,
+                                      &import->admin_values, &import->env,      &import->extensions,
+                                      &import->service,      &import->socket,   &import->writable,
+                                      &import->notes,        &import->suppress, &import->also };
 
         for (size_t i = 0; i < ELEMENTSOF(lists); i++)
                 import_list_done(lists[i]);

@@ -113,6 +113,7 @@ static void write_site(FILE *f, const Import *import) {
                 (void)fprintf(f, "        hosts = [ \"%s.invalid\" ];\n", import->name);
         if (import->docroot)
                 write_key(f, "docroot", import->docroot);
+        write_list(f, "        ", "also", &import->also);
         write_list(f, "        ", "index", &import->index);
         if (import->front_controller)
                 write_key(f, "front_controller", import->front_controller);

@@ -34,6 +34,7 @@ struct Import {
         char *root;
         char *docroot; /* below root; NULL: root itself */
         ImportList hosts, index;
+        ImportList also; /* further roots, of other sites that share the pool */
         char *front_controller;
         ImportList values, admin_values, env, extensions, suppress;
         unsigned long max, min, spare, idle_seconds, max_requests;
@@ -62,6 +63,16 @@ const char *import_word(const FpmDirective *directive);
 void import_settings(Import *import);
 void import_listen(Import *import);
 void import_place(Import *import);
+
+/* From the front ends that speak to its address: a root, if there is none yet, and what else they say. */
+void import_fronts(Import *import);
+
+/* The next front end behind @front that speaks to the pool's address; behind NULL the first. NULL: none. */
+const Front *import_next_front(const Import *import, const Front *front);
+
+/* The site is there; "/srv/shop/public" is the docroot of "/srv/shop". */
+void import_take_root(Import *import, const char *root);
+bool import_is_below(const char *path, const char *directory);
 
 /* The files. NULL: no memory; "" : there is nothing to say in it. Free them. */
 char *import_compose_pool(const Import *import);

@@ -256,6 +256,18 @@ class Sites(ToolCase):
                    + "[client 127.0.0.1:5] AH01067: Failed to read FastCGI header\n")
         self.assertNotIn("of late", run(self.directory, "doctor", "test", "--front-dir", self.directory).stdout)
 
+    def test_a_root_of_a_front_end_that_the_pool_knows(self):
+        for name in ("one", "two", "three"):
+            os.mkdir(self.directory + "/" + name)
+        with open(self.directory + "/conf.d/test.conf", "w", encoding="ascii") as f:
+            f.write(f'root = "{self.directory}/one"; site: {{ hosts = [ "t.test" ]; also = [ "{self.directory}/two" ]; }};\n')
+        self.write("../nginx/nginx.conf", "".join(
+            f"server {{ root {self.directory}/{name}; location / {{ fastcgi_pass unix:/run/php-pool/test.sock; }} }}\n" for name in ("one", "two", "three")))
+        said = run(self.directory, "doctor", "test", "--front-dir", self.directory).stdout
+        self.assertNotIn("/one', and the pool runs only", said)
+        self.assertNotIn("/two', and the pool runs only", said)
+        self.assertIn("/three', and the pool runs only", said)
+
     def test_names_that_rule_a_terminal(self):
         self.write("public/d\x1b[31m\x1b]0;owned\x07\nx\u202ed/.htaccess", "deny from all\n")
         self.assertIn("it denies access", self.looked())

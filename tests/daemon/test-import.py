@@ -326,6 +326,31 @@ CASES = [
         "notes": [r"chroot = /var/www/webapp1: it is RootDirectory= now; php-pool-proxy, .* cannot serve the site"],
     },
     {
+        "name": "sites that share a pool",
+        "source": "nginx documentation, server blocks; the one www.conf of a distribution",
+        "files": """
+            [www]
+            user = www-data
+            listen = /run/php/php8.2-fpm.sock
+            listen.owner = www-data
+            """,
+        "nginx": """
+            server { server_name one.test; root /srv/one/public/; location ~ \\.php$ { fastcgi_pass unix:/run/php/php8.2-fpm.sock; } }
+            server { server_name www.one.test one.test; root /srv/one/public; location ~ \\.php$ { fastcgi_pass unix:/run/php/php8.2-fpm.sock; } }
+            server { server_name two.test; root /home/TWO; location ~ \\.php$ { fastcgi_pass unix:/run/php/php8.2-fpm.sock; } }
+            server { server_name else.test; root /srv/else; location ~ \\.php$ { fastcgi_pass unix:/run/php/else.sock; } }
+            server { server_name rel.test; root html; location ~ \\.php$ { fastcgi_pass unix:/run/php/php8.2-fpm.sock; } }
+            """,
+        "pool": "www",
+        "conf": ['root = "/srv/one";', 'docroot = "public";', '"www.one.test"', 'also = [\n                "/home/TWO"\n        ];'],
+        "not_conf": ["two.test", "else", "rel.test"],
+        "service": ["ReadWritePaths=-/srv/one", "ReadWritePaths=-/home/TWO", "BindPaths=-/home/TWO", "ProtectHome=tmpfs"],
+        "notes": [
+            r"sites/site:3: '/home/TWO' is another root: the pool runs its scripts \(site.also\), php-pool-proxy cannot serve it",
+            r"sites/site:5: root 'html' cannot be ours: not an absolute path",
+        ],
+    },
+    {
         "name": "words of php.ini, with quotes and without",
         "source": "PHP manual, parse_ini_file: what words without quotes are",
         "files": """
