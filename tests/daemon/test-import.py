@@ -485,6 +485,21 @@ def test_case(case):
         check(f"{what}: it comes out the same", read(f"{d}/php-pool/conf.d/{case['pool']}.conf") == texts["conf"])
 
 
+def test_apache_for_all():
+    """A handler for the whole server, as Debian's conf-available/php8.2-fpm.conf has it."""
+    with tempfile.TemporaryDirectory() as d:
+        write(d + "/pool.conf", "[www]\nlisten = /run/php/all.sock\n")
+        write(d + "/apache2/conf-enabled/php.conf", 'SetHandler "proxy:unix:/run/php/all.sock|fcgi://localhost"\n')
+        result = run(d, "--print", d + "/pool.conf")
+        check("a front end without a root is named", re.search(r'root = "/var/www" is a guess: .*php.conf:1 speaks to it, and names no root', result.stderr) is not None, result.stderr)
+        write(d + "/apache2/sites-enabled/site.conf", "<VirtualHost *:80>\nServerName a.test\nDocumentRoot /srv/a\n</VirtualHost>\n"
+              "<VirtualHost *:80>\nServerName b.test\nDocumentRoot /srv/b\n</VirtualHost>\n")
+        result = run(d, "--print", d + "/pool.conf")
+        check("the roots are those of its virtual hosts", 'root = "/srv/a";' in result.stdout and '"/srv/b"' in result.stdout, result.stdout)
+        check("with their names", '"a.test"' in result.stdout, result.stdout)
+        check("and no root is guessed", "is a guess" not in result.stderr, result.stderr)
+
+
 def test_disabled_functions():
     """What a pool disables comes on top of what php.ini does (www.conf of Debian says so)."""
     pool = ("[www]\nlisten = 9000\nphp_admin_value[disable_functions] = exec,system\n"
@@ -538,6 +553,7 @@ def test_bad_input():
 for case in CASES:
     print(f"-- {case['name']} ({case['source']})")
     test_case(case)
+test_apache_for_all()
 test_disabled_functions()
 test_bad_input()
 sys.exit(1 if failed else 0)

@@ -133,6 +133,53 @@ static void apache_is_read_by_virtual_hosts(void) {
         write_file("apache2/sites-enabled/a.conf", "");
 }
 
+static void a_handler_of_apache_is_for_all_virtual_hosts(void) {
+        const Front *front;
+        Fronts fronts;
+
+        write_file(
+                "apache2/conf-enabled/php.conf",
+                "SetEnvIfNoCase ^Authorization$ \"(.+)\" HTTP_AUTHORIZATION=$1\n"
+                "<FilesMatch \"\\.php$\">\n  SetHandler \"proxy:unix:/run/all.sock|fcgi://localhost\"\n</FilesMatch>\n");
+        test_int(fronts_load(&fronts, directory), 0);
+        test_int(fronts.n_items, 1);
+        test_true(!fronts.items[0].root && fronts.items[0].n_hosts == 0);
+        fronts_done(&fronts);
+
+        write_file(
+                "apache2/sites-enabled/a.conf",
+                "<VirtualHost *:80>\n ServerName https://a.test:443\n DocumentRoot /srv/a\n</VirtualHost>\n"
+                "<VirtualHost *:80>\n ServerName b.test\n DocumentRoot /srv/b\n</VirtualHost>\n"
+                "<VirtualHost *:80>\n ServerName c.test\n DocumentRoot /srv/c\n SetHandler \"proxy:unix:/run/c.sock|fcgi://c\"\n"
+                "</VirtualHost>\n");
+        test_int(fronts_load(&fronts, directory), 0);
+        test_int(fronts.n_items, 3);
+        front = find(&fronts, "/run/all.sock");
+        test_string(front->root, "/srv/a");
+        test_string(front->hosts[0], "a.test");
+        test_int(front->line, 1);
+        test_true(strstr(front->file, "a.conf"));
+        test_true(!front->loses_authorization);
+        test_string(front->user, "www-data");
+        front = find(&fronts, "/run/c.sock");
+        test_string(front->root, "/srv/c");
+        test_true(!front->loses_authorization);
+        front = &fronts.items[2];
+        test_string(front->address, "/run/all.sock");
+        test_string(front->root, "/srv/b");
+        test_int(front->line, 5);
+        fronts_done(&fronts);
+
+        write_file(
+                "apache2/conf-enabled/php.conf",
+                "SetEnvIf ^Authorizations x\nSetHandler proxy:fcgi://127.0.0.1:9000\nRewriteRule . - [E=HTTP_AUTHORIZATION:x]\n");
+        test_int(fronts_load(&fronts, directory), 0);
+        test_true(find(&fronts, "127.0.0.1:9000")->loses_authorization);
+        fronts_done(&fronts);
+        write_file("apache2/conf-enabled/php.conf", "");
+        write_file("apache2/sites-enabled/a.conf", "");
+}
+
 static void haproxy_is_read_by_its_fcgi_apps(void) {
         const Front *front;
         Fronts fronts;
@@ -173,10 +220,12 @@ int main(void) {
         make_directory("nginx/sites");
         make_directory("apache2");
         make_directory("apache2/sites-enabled");
+        make_directory("apache2/conf-enabled");
         make_directory("haproxy");
         test_run(nginx_is_read_with_all_that_it_includes);
         test_run(garbage_in_nginx_conf_ends_somewhere);
         test_run(apache_is_read_by_virtual_hosts);
+        test_run(a_handler_of_apache_is_for_all_virtual_hosts);
         test_run(haproxy_is_read_by_its_fcgi_apps);
         test_run(addresses_are_the_same_in_other_words);
         snprintf(command, sizeof(command), "rm -r %s", directory);
