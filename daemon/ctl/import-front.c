@@ -24,7 +24,7 @@ const Front *import_next_front(const Import *import, const Front *front) {
         return NULL;
 }
 
-static bool import_has(const ImportList *list, const char *text) {
+bool import_has(const ImportList *list, const char *text) {
         for (size_t i = 0; i < list->n_items; i++)
                 if (strcmp(list->items[i], text) == 0)
                         return true;
@@ -66,7 +66,7 @@ static void import_front_texts(Import *import, const Front *front) {
                 import->front_controller = strdup(front->front_controller);
 }
 
-static bool import_is_in(const Import *import, const char *directory) {
+bool import_is_in(const Import *import, const char *directory) {
         for (size_t i = 0; i < import->also.n_items; i++)
                 if (import_is_below(directory, import->also.items[i]))
                         return true;

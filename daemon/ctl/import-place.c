@@ -196,7 +196,8 @@ static void import_find_writable(Import *import) {
                                 if (strlen(names[k]) == (size_t)(equals - lists[l]->items[i]) &&
                                     strncmp(names[k], lists[l]->items[i], strlen(names[k])) == 0 &&
                                     *path == '/' && !import_is_below(path, "/tmp") &&
-                                    !import_is_below(path, "/var/tmp"))
+                                    !import_is_below(path, "/var/tmp") &&
+                                    !import_has(&import->writable, path))
                                         import_add(import, &import->writable, "%s", path);
                 }
 }
@@ -265,6 +266,10 @@ static void import_open_home(Import *import) {
         for (size_t i = 0; i < import->also.n_items; i++)
                 if (import_is_home(import->also.items[i]))
                         import_add(import, &import->service, "BindPaths=-%s", import->also.items[i]);
+        for (size_t i = 0; i < import->writable.n_items; i++)
+                if (import_is_home(import->writable.items[i]) &&
+                    !import_is_in(import, import->writable.items[i]))
+                        import_add(import, &import->service, "BindPaths=-%s", import->writable.items[i]);
         if (import->service.n_items > n)
                 import_add(import, &import->service, "ProtectHome=tmpfs");
 }

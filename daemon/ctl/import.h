@@ -54,6 +54,7 @@ void import_done(Import *import);
 
 /* A line about what could not be carried over; @directive may be NULL. */
 void import_note(Import *import, const FpmDirective *directive, const char *format, ...) _printf_(3, 4);
+bool import_has(const ImportList *list, const char *text);
 void import_add(Import *import, ImportList *list, const char *format, ...) _printf_(3, 4);
 
 /* The value as PHP's parser sees it: without quotes "off" and "none" are "", "on" is "1". */
@@ -73,6 +74,9 @@ const Front *import_next_front(const Import *import, const Front *front);
 /* The site is there; "/srv/shop/public" is the docroot of "/srv/shop". */
 void import_take_root(Import *import, const char *root);
 bool import_is_below(const char *path, const char *directory);
+
+/* Is it below the root, or a further one? */
+bool import_is_in(const Import *import, const char *directory);
 
 /* The files. NULL: no memory; "" : there is nothing to say in it. Free them. */
 char *import_compose_pool(const Import *import);

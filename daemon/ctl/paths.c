@@ -183,15 +183,20 @@ static void path_report_closed(Findings *findings, const Path *path, const char 
                         path->kind == REACH_FILE && strcmp(path->component, path->path) == 0 ? "r" : "rx");
 }
 
+/* Below ProtectHome=yes a bind is dropped (systemd.exec(5)). */
 static void path_report_hidden(Findings *findings, const Path *path, const char *where) {
+        bool temporary = strstr(path->component, "tmp");
+
         findings_add(findings,
                      path->in_sandbox ? FINDING_ERROR : FINDING_WARNING,
                      FINDING_SITE,
                      where,
                      "'%s' is hidden from the pool by its unit (%s): use another place, or a drop-in with "
-                     "BindReadOnlyPaths=%s",
+                     "%s%s=%s",
                      path->component,
-                     strstr(path->component, "tmp") ? "PrivateTmp=" : "ProtectHome=",
+                     temporary ? "PrivateTmp=" : "ProtectHome=",
+                     temporary ? "" : "ProtectHome=tmpfs and ",
+                     path->kind == REACH_WRITABLE ? "BindPaths" : "BindReadOnlyPaths",
                      path->path);
 }
 

@@ -153,7 +153,7 @@ CASES = [
             'front_controller = "/index.php";', "spare = 0;", 'idle_timeout = "10s";', "max_requests = 4000;", 'path = "/status";',
             '"PATH=/usr/local/bin:/usr/bin:/bin"', '"mysql.allow_persistent=0"', '"sendmail_path=/usr/sbin/sendmail -t -i -f info@example.com"',
         ],
-        "service": ["User=alice", "ProtectHome=tmpfs", "BindPaths=/home/ALICE/web/example.com", "ReadWritePaths=-/home/ALICE/tmp"],
+        "service": ["User=alice", "ProtectHome=tmpfs", "BindPaths=/home/ALICE/web/example.com", "ReadWritePaths=-/home/ALICE/tmp", "BindPaths=-/home/ALICE/tmp"],
         "socket": ["SocketUser=alice", "SocketGroup=www-data"],
         "notes": [
             r"\[example.com\] is called 'example-com': names of pools become names of users",
@@ -349,6 +349,21 @@ CASES = [
             r"sites/site:3: '/home/TWO' is another root: the pool runs its scripts \(site.also\), php-pool-proxy cannot serve it",
             r"sites/site:5: root 'html' cannot be ours: not an absolute path",
         ],
+    },
+    {
+        "name": "sessions in a home, the site elsewhere",
+        "source": "PHP manual, session.save_path; systemd.exec(5), ProtectHome=",
+        "files": """
+            [stray]
+            user = frank
+            listen = 9010
+            chdir = /srv/stray
+            php_value[session.save_path] = "2;/home/FRANK/sessions"
+            php_value[upload_tmp_dir] = /srv/stray/uploads
+            """,
+        "pool": "stray",
+        "service": ["ProtectHome=tmpfs", "BindPaths=-/home/FRANK/sessions", "ReadWritePaths=-/home/FRANK/sessions"],
+        "not_service": ["BindPaths=-/srv"],
     },
     {
         "name": "words of php.ini, with quotes and without",

@@ -49,6 +49,9 @@ pool ill <<<'root = "/home/ME/ill";'
 tells "a root that ProtectHome= hides" "'/home' is hidden from the pool by its unit (ProtectHome=)"
 pool ill <<<'root = "/tmp/ill";'
 tells "a root that PrivateTmp= hides" "'/tmp' is hidden from the pool by its unit (PrivateTmp=)"
+mkdir -p /home/ME/sessions
+pool ill <<<'root = "/srv/www/ill"; php: { values = [ "session.save_path=/home/ME/sessions" ]; };'
+tells "sessions that ProtectHome= hides" "or a drop-in with ProtectHome=tmpfs and BindPaths=/home/ME/sessions"
 pool ill <<<'root = "/home/ME/ill";'
 dropin "$unit" <<<'[Service]
 ProtectHome=tmpfs
