@@ -34,15 +34,22 @@ bool import_has(const ImportList *list, const char *text) {
 
 /* Its root as the pool will see it. NULL: it has none, or none that can be ours. Free it. */
 static char *import_front_root(Import *import, const Front *front) {
-        char *root = front->root ? strdup(front->root) : NULL;
-        const char *reason;
+        _cleanup_(freep) char *root = front->root ? strdup(front->root) : NULL;
+        const char *reason, *inside;
+        size_t n = import->chroot ? strlen(import->chroot) : 0;
 
         if (!root)
                 return NULL;
+        while (n > 0 && import->chroot[n - 1] == '/')
+                n--;
         path_simplify(root);
-        reason = *root ? check_directory(root) : "it is empty";
+        inside = root + n;
+        if (n > 0 && (strncmp(root, import->chroot, n) != 0 || *inside != '/'))
+                reason = "it is not below the pool's chroot";
+        else
+                reason = *inside ? check_directory(inside) : "it is empty";
         if (!reason)
-                return root;
+                return strdup(inside);
 
         import_note(import,
                     NULL,
@@ -51,7 +58,6 @@ static char *import_front_root(Import *import, const Front *front) {
                     front->line,
                     root,
                     reason);
-        free(root);
         return NULL;
 }
 

@@ -169,11 +169,16 @@ static void import_guess_root(Import *import) {
 static void import_find_root(Import *import) {
         const char *chdir = import_get_value(import, "chdir"), *chroot = import_get_value(import, "chroot");
 
-        if (chroot) /* what the front end sends are paths inside of it */
-                import->root = strdup(chdir ?: "/");
+        if (chdir && strcmp(chdir, "/") == 0)
+                chdir = NULL;
+        import->chroot = chroot;
         import_fronts(import);
-        if (!import->root && chdir && strcmp(chdir, "/") != 0)
+        if (!import->root && chdir)
                 import_take_root(import, chdir);
+        if (!import->root && chroot) {
+                import->root = strdup("/");
+                import->refusal = "where in its chroot the site is, neither chdir nor a front end says";
+        }
         if (!import->root)
                 import_guess_root(import);
 }

@@ -151,7 +151,9 @@ char *import_compose_pool(const Import *import) {
         return text;
 }
 
-static char *write_dropin(const char *section, const ImportList *lines, const ImportList *writable) {
+/* With @inside paths are those below RootDirectory=, not the system's (systemd.exec(5), ReadWritePaths=). */
+static char *
+write_dropin(const char *section, const ImportList *lines, const ImportList *writable, bool inside) {
         char *text = NULL;
         size_t size;
         FILE *f = open_memstream(&text, &size);
@@ -167,7 +169,9 @@ static char *write_dropin(const char *section, const ImportList *lines, const Im
                 (void)fputs("# php-fpm's user could write these. Take away what the site does not need.\n",
                             f);
         for (size_t i = 0; writable && i < writable->n_items; i++)
-                (void)fprintf(f, "ReadWritePaths=-%s\n", writable->items[i]);
+                (void)fprintf(f, "ReadWritePaths=-%s%s\n", inside ? "+" : "", writable->items[i]);
+        for (size_t i = 0; writable && inside && i < writable->n_items; i++)
+                (void)fprintf(f, "NoExecPaths=-+%s\n", writable->items[i]);
         if (fclose(f) != 0) {
                 free(text);
                 return NULL;
@@ -176,9 +180,9 @@ static char *write_dropin(const char *section, const ImportList *lines, const Im
 }
 
 char *import_compose_service(const Import *import) {
-        return write_dropin("Service", &import->service, &import->writable);
+        return write_dropin("Service", &import->service, &import->writable, import->chroot);
 }
 
 char *import_compose_socket(const Import *import) {
-        return write_dropin("Socket", &import->socket, NULL);
+        return write_dropin("Socket", &import->socket, NULL, /* inside= */ false);
 }

@@ -4,7 +4,8 @@
  *
  * For each pool a file in conf.d, and drop-ins for its two units with what is
  * systemd's business: addresses, users, limits, directories. What cannot be
- * carried over gets a line of its own. All files are composed and checked before
+ * carried over gets a line of its own; a pool that is refused as a whole is left out, and the
+ * others are carried over. All files are composed and checked before
  * the first is written, and none that exists is replaced unless --force says so.
  */
 #include <errno.h>
@@ -167,14 +168,19 @@ static void import_paths(const Ctl *ctl, const Import *import, char (*ret)[PATH_
         (void)snprintf(ret[2], PATH_MAX, "%s/php-pool@%s.socket.d/php-fpm.conf", units, import->name);
 }
 
-/* Could it be written? Says what stands in the way. */
+/* Could it be written? Says what stands in the way. -EINVAL: it cannot be one of ours. */
 static int import_try_pool(const Ctl *ctl, const Import *import) {
-        _cleanup_(freep) char *text = import_compose_pool(import);
+        _cleanup_(freep) char *text = import_compose_pool(import), *clean = text_clean(import->pool, 100);
         char paths[3][PATH_MAX];
         int r;
 
         if (!text)
                 return log_error_errno(-ENOMEM, "Failed to carry '%s' over: %m", import->name);
+        if (import->refusal)
+                return log_error_errno(-EINVAL,
+                                       "[%s] cannot be carried over: %s",
+                                       clean ?: "",
+                                       import->refusal);
         r = import_check(import, text);
         if (r < 0)
                 return r;
@@ -234,7 +240,38 @@ static int import_put_pool(const Ctl *ctl, const Import *import) {
         return 0;
 }
 
-static void import_print_next(const Pools *pools) {
+/* Takes out those that cannot be ours. */
+static int import_try_pools(const Ctl *ctl, Pools *pools, size_t *ret_refused) {
+        size_t kept = 0;
+
+        for (size_t i = 0; i < pools->n_items; i++) {
+                Import *import = &pools->items[i];
+                int r = import_try_pool(ctl, import);
+
+                if (r < 0 && r != -EINVAL)
+                        return r;
+                if (r < 0) {
+                        import_done(import);
+                        continue;
+                }
+                if (kept != i) {
+                        pools->items[kept] = *import;
+                        *import = (Import){};
+                }
+                kept++;
+        }
+
+        *ret_refused = pools->n_items - kept;
+        pools->n_items = kept;
+        return 0;
+}
+
+static void import_print_next(const Pools *pools, size_t n_refused) {
+        if (n_refused > 0)
+                printf("\n%zu pool%s carried over, %zu left out.\n",
+                       pools->n_items,
+                       pools->n_items == 1 ? "" : "s",
+                       n_refused);
         printf("\nThe old addresses are the pools' now, as soon as php-fpm leaves them:\n\n"
                "    systemctl disable --now 'php*-fpm.service'\n    systemctl enable --now");
         for (size_t i = 0; i < pools->n_items; i++)
@@ -266,6 +303,7 @@ int verb_import(const Ctl *ctl, int argc, char **argv) {
         _cleanup_(fronts_done) Fronts fronts = {};
         _cleanup_(pools_done) Pools pools = {};
         char php_dir[PATH_MAX];
+        size_t n_refused = 0;
         Ctl there = *ctl; /* where php.ini is that of the front ends' machine */
         int r;
 
@@ -286,20 +324,19 @@ int verb_import(const Ctl *ctl, int argc, char **argv) {
                 return EX_CONFIG;
         }
 
-        for (size_t i = 0; r == 0 && i < pools.n_items; i++)
-                r = import_try_pool(ctl, &pools.items[i]);
+        r = import_try_pools(ctl, &pools, &n_refused);
         for (size_t i = 0; r == 0 && i < pools.n_items; i++)
                 r = import_put_pool(ctl, &pools.items[i]);
         if (r < 0)
-                return r == -EINVAL ? EX_CONFIG : EXIT_FAILURE;
-        if (ctl->print)
-                return EXIT_SUCCESS;
+                return EXIT_FAILURE;
+        if (ctl->print || pools.n_items == 0)
+                return n_refused > 0 ? EX_CONFIG : EXIT_SUCCESS;
 
         if (ctl->systemd && !ctl->unit_dir)
                 (void)child_run(reload,
                                 IMPORT_RELOAD_USEC,
                                 /* with_errors= */ false,
                                 NULL); /* or the next command does it */
-        import_print_next(&pools);
-        return EXIT_SUCCESS;
+        import_print_next(&pools, n_refused);
+        return n_refused > 0 ? EX_CONFIG : EXIT_SUCCESS;
 }

@@ -30,6 +30,9 @@ struct Import {
         Php php;          /* owned; of that version, as php.ini has it */
         bool failed;      /* memory was short */
 
+        const char *refusal; /* why it is left out; NULL: it is not */
+        const char *chroot;  /* borrowed; NULL: none; paths below are inside of it */
+
         /* the site's file */
         char *root;
         char *docroot; /* below root; NULL: root itself */

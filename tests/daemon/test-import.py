@@ -322,7 +322,7 @@ CASES = [
             """,
         "pool": "webapp1",
         "conf": ['root = "/htdocs";', '"one.test"'],
-        "service": ["RootDirectory=/var/www/webapp1", "ReadWritePaths=-/session", "ExecPaths=-/lib -/lib64", "BindReadOnlyPaths=/usr "],
+        "service": ["RootDirectory=/var/www/webapp1", "ReadWritePaths=-+/session", "NoExecPaths=-+/session", "ExecPaths=-/lib -/lib64", "BindReadOnlyPaths=/usr "],
         "notes": [r"chroot = /var/www/webapp1: it is RootDirectory= now; php-pool-proxy, .* cannot serve the site"],
     },
     {
@@ -500,6 +500,27 @@ def test_case(case):
         check(f"{what}: it comes out the same", read(f"{d}/php-pool/conf.d/{case['pool']}.conf") == texts["conf"])
 
 
+def test_chroot():
+    """Where in a chroot the site is, chdir says, or the front end whose root is below it."""
+    pools = ("[one]\nlisten = 9000\nchroot = /srv/jail/\nchdir = /\nuser = www-data\n"
+             "[two]\nlisten = 9001\nchroot = /srv/jail\n[three]\nlisten = 9002\nchdir = /srv/three\n")
+    with tempfile.TemporaryDirectory() as d:
+        write(d + "/pool.conf", pools)
+        write(d + "/nginx/nginx.conf", "server { server_name one.test; root /srv/jail/site/; location / { fastcgi_pass 127.0.0.1:9000; } }\n"
+              "server { root /srv/jailed; location / { fastcgi_pass 127.0.0.1:9001; } }\n")
+        result = run(d, d + "/pool.conf")
+        one = read(d + "/php-pool/conf.d/one.conf")
+        check("the root of the front end without the chroot", 'root = "/site";' in one and '"one.test"' in one, one)
+        service = read(d + "/units/php-pool@one.service.d/php-fpm.conf")
+        check("what can be written is inside of it", "ReadWritePaths=-+/site\nNoExecPaths=-+/site\n" in service, service)
+        check("a pool that nobody knows the place of is left out", "[two] cannot be carried over: where in its chroot the site is" in result.stderr
+              and read(d + "/php-pool/conf.d/two.conf") == "", result.stderr)
+        check("the others are not", 'root = "/srv/three";' in read(d + "/php-pool/conf.d/three.conf"), result.stdout)
+        check("which is said in the end", "2 pools carried over, 1 left out." in result.stdout and "php-pool@two.socket" not in result.stdout, result.stdout)
+        check("and by the exit status", result.returncode == 78, str(result.returncode))
+        check("with --print too", run(d, "--print", d + "/pool.conf").returncode == 78)
+
+
 def test_apache_for_all():
     """A handler for the whole server, as Debian's conf-available/php8.2-fpm.conf has it."""
     with tempfile.TemporaryDirectory() as d:
@@ -568,6 +589,7 @@ def test_bad_input():
 for case in CASES:
     print(f"-- {case['name']} ({case['source']})")
     test_case(case)
+test_chroot()
 test_apache_for_all()
 test_disabled_functions()
 test_bad_input()
