@@ -6,13 +6,21 @@
 
 #define ITEMS_MAX 128U
 
-/* Which conversions there are, and which words may stand in their braces; NULL: any, "": none. */
+/* Which conversions there are, and which words may stand in their braces; NULL: any, "": none. "mili" is php-fpm's. */
 static const struct {
         char conversion;
         const char *const *words;
 } conversions[] = {
         { 'C', (const char *const[]){ "user", "system", "total", NULL } },
-        { 'd', (const char *const[]){ "seconds", "milliseconds", "milli", "microseconds", "micro", NULL } },
+        { 'd',
+          (const char *const[]){ "seconds",
+                                 "milliseconds",
+                                 "milli",
+                                 "miliseconds",
+                                 "mili",
+                                 "microseconds",
+                                 "micro",
+                                 NULL } },
         { 'e', NULL },
         { 'f', (const char *const[]){ NULL } },
         { 'l', (const char *const[]){ NULL } },

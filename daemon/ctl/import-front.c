@@ -61,10 +61,38 @@ static char *import_front_root(Import *import, const Front *front) {
         return NULL;
 }
 
+static void import_host(Import *import, const Front *front, const char *host) {
+        _cleanup_(freep) char *lower = strdup(host);
+        const char *reason = *host ? check_host(host) : "it is empty";
+
+        for (char *p = lower; p && *p; p++)
+                if (*p >= 'A' && *p <= 'Z')
+                        *p = (char)(*p - 'A' + 'a');
+        if (!lower)
+                import->failed = true;
+        else if (reason)
+                import_note(import,
+                            NULL,
+                            "%s:%u: host name '%s' cannot be ours: %s",
+                            front->file,
+                            front->line,
+                            host,
+                            reason);
+        else if (!import_has(&import->hosts, lower))
+                import_add(import, &import->hosts, "%s", lower);
+}
+
 static void import_front_texts(Import *import, const Front *front) {
-        for (size_t i = 0; i < front->n_hosts; i++)
-                if (!import_has(&import->hosts, front->hosts[i]))
-                        import_add(import, &import->hosts, "%s", front->hosts[i]);
+        for (size_t i = 0; i < front->n_hosts; i++) {
+                const char *host = front->hosts[i];
+                char below[512];
+
+                /* ".a.test" is a.test and all below (ngx_http_core_module, server_name) */
+                (void)snprintf(below, sizeof(below), "*%s", host);
+                if (*host == '.')
+                        import_host(import, front, below);
+                import_host(import, front, *host == '.' ? host + 1 : host);
+        }
         for (size_t i = 0; i < front->n_index; i++)
                 if (!strchr(front->index[i], '/') && !import_has(&import->index, front->index[i]))
                         import_add(import, &import->index, "%s", front->index[i]);

@@ -135,7 +135,7 @@ static void line_add_cpu(Line *line, const char *which, const AccessRequest *req
 static void line_add_duration(Line *line, const char *unit, uint64_t usec) {
         if (strncmp(unit, "micro", 5) == 0)
                 line_add(line, "%" PRIu64, usec);
-        else if (strncmp(unit, "milli", 5) == 0)
+        else if (strncmp(unit, "milli", 5) == 0 || strncmp(unit, "mili", 4) == 0)
                 line_add(line, "%.3f", (double)usec / USEC_PER_MSEC);
         else
                 line_add(line, "%.3f", (double)usec / USEC_PER_SEC);

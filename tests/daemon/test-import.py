@@ -366,6 +366,23 @@ CASES = [
         "not_service": ["BindPaths=-/srv"],
     },
     {
+        "name": "names that only a front end knows",
+        "source": "nginx documentation, server_name; PHP manual, access.format",
+        "files": """
+            [names]
+            user = grace
+            listen = 9011
+            access.log = /var/log/names.log
+            access.format = "%{mili}d %{miliseconds}d"
+            """,
+        "nginx": """
+            server { server_name .Dots.test www.dots.* "" *.dots.test star.test STAR.test; root /srv/names; location ~ \\.php$ { fastcgi_pass 127.0.0.1:9011; } }
+            """,
+        "pool": "names",
+        "conf": ['hosts = [\n                "*.dots.test",\n                "dots.test",\n                "star.test"\n        ];', 'format = "%{mili}d %{miliseconds}d";'],
+        "notes": [r"host name 'www.dots.\*' cannot be ours: not a host name", r"host name '' cannot be ours: it is empty"],
+    },
+    {
         "name": "words of php.ini, with quotes and without",
         "source": "PHP manual, parse_ini_file: what words without quotes are",
         "files": """

@@ -52,7 +52,7 @@ class LogTest(unittest.TestCase):
 
     def test_a_format(self):
         pool = self.pool('log: { access = "all"; suppress = [ "/hello.php" ]; format = "%m|%r|%q|%Q|%s|%f|%n|%p|%P|%R|%u|%l|%{X-Kind}o|'
-                         '%{HTTP_USER_AGENT}e|%{NONE}e|%%|%{%Y}t|%{%H}T|%{milliseconds}d|%{seconds}d|%{micro}d|%C|%{user}C|%M|%{mega}M"; };')
+                         '%{HTTP_USER_AGENT}e|%{NONE}e|%%|%{%Y}t|%{%H}T|%{milliseconds}d|%{seconds}d|%{micro}d|%C|%{user}C|%M|%{mega}M|%{mili}d"; };')
         agent = 'a "b" \\ \x1b[31m\nforged'
         pool.ask("hello.php", "q=1", extra={"HTTP_USER_AGENT": agent, "HTTP_AUTHORIZATION": "Basic am9lOnNlY3JldA=="})
         pool.ask("hello.php", body=b"12345")
@@ -73,6 +73,7 @@ class LogTest(unittest.TestCase):
         self.assertRegex("|".join(one[18:21]), r"^\d+\.\d{3}\|0\.\d{3}\|\d+$")
         self.assertGreater(int(one[23]), 300000)
         self.assertLess(int(one[24]), 10)
+        self.assertEqual(one[25], one[18], "php-fpm's other spelling")
 
         self.assertEqual(lines[1].split("|")[11], "5")
         work = lines[2].split("|")

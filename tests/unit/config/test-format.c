@@ -27,11 +27,17 @@ static void test_parts(void) {
 
 static void test_every_conversion_of_php_fpm(void) {
         static const char *const good[] = {
-                "",   "text",        "%%",        "%C",        "%{user}C", "%{system}C", "%{total}C",
-                "%d", "%{seconds}d", "%{milli}d", "%{micro}d", "%{A}e",    "%f",         "%l",
-                "%m", "%M",          "%{kilo}M",  "%{mega}M",  "%n",       "%{X}o",      "%p",
-                "%P", "%q",          "%Q",        "%r",        "%R",       "%s",         "%t",
-                "%T", "%{%s}T",      "%u",
+                "",          "text",      "%%",
+                "%C",        "%{user}C",  "%{system}C",
+                "%{total}C", "%d",        "%{seconds}d",
+                "%{milli}d", "%{micro}d", "%{A}e",
+                "%f",        "%l",        "%m",
+                "%M",        "%{kilo}M",  "%{mega}M",
+                "%n",        "%{X}o",     "%p",
+                "%P",        "%q",        "%Q",
+                "%r",        "%R",        "%s",
+                "%t",        "%T",        "%{%s}T",
+                "%u",        "%{mili}d",  "%{miliseconds}d",
         };
         static const char *const bad[] = { "%",         "%z", "%{", "%{x",  "%{}",  "%{x}",
                                            "%{hours}d", "%e", "%o", "%{}e", "%{a}s" };
