@@ -5,18 +5,25 @@
  * `systemctl cat` prints the file and the drop-ins in the order in which systemd
  * reads them, each behind a line "# /path". The syntax is that of systemd.syntax(7):
  * a backslash at the end of a line joins the next, also over comments. Specifiers
- * are those of systemd.unit(5) as far as they are the same for all of a system;
+ * are those of systemd.unit(5) as far as they can be known without asking PID 1;
  * what is not known is refused, since half of a sandbox would be worse than none.
  */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 #include "ctl/child.h"
 #include "ctl/unit-file.h"
 #include "util/clock.h"
+#include "util/fd.h"
 
 #define UNIT_FILE_TIMEOUT_USEC (25 * USEC_PER_SEC)
+
+enum {
+        UNIT_ID_FILE_MAX = 4096, /* bytes */
+};
 
 void unit_file_done(UnitFile *file) {
         for (size_t i = 0; i < file->n_settings; i++)
@@ -24,6 +31,58 @@ void unit_file_done(UnitFile *file) {
         free(file->settings);
         free(file->text);
         *file = (UnitFile){};
+}
+
+/* The reverse of systemd-escape(1): '-' is '/', "\\xNN" is a byte. */
+static const char *unit_unescape(const char *text, size_t n, char *buffer, size_t size) {
+        size_t k = 0;
+
+        for (size_t i = 0; i < n && k + 1 < size; i++) {
+                unsigned int byte;
+
+                if (text[i] == '\\' && i + 3 < n && sscanf(text + i, "\\x%2x", &byte) == 1) {
+                        buffer[k++] = (char)byte;
+                        i += 3;
+                } else
+                        buffer[k++] = text[i] == '-' ? '/' : text[i];
+        }
+        buffer[k] = '\0';
+        return buffer;
+}
+
+/* A file of one ID, with or without dashes (machine-id(5), random(4)). */
+static const char *unit_read_id(const char *path, char *buffer, size_t size) {
+        _cleanup_(freep) char *text = NULL;
+        size_t text_size, k = 0;
+
+        if (fd_read_file(path, UNIT_ID_FILE_MAX, &text, &text_size) < 0)
+                return NULL;
+        for (const char *p = text; *p && *p != '\n' && k + 1 < size; p++)
+                if (*p != '-')
+                        buffer[k++] = *p;
+        buffer[k] = '\0';
+        return k > 0 ? buffer : NULL;
+}
+
+/* What depends on the machine; as PID 1 sees it, whose namespaces are ours. */
+static const char *unit_machine_specifier(char c, char *buffer, size_t size) {
+        struct utsname names;
+
+        switch (c) {
+        case 'H':
+                return gethostname(buffer, size) < 0 ? NULL : buffer;
+        case 'm':
+                return unit_read_id("/etc/machine-id", buffer, size);
+        case 'b':
+                return unit_read_id("/proc/sys/kernel/random/boot_id", buffer, size);
+        case 'v':
+                if (uname(&names) < 0)
+                        return NULL;
+                (void)snprintf(buffer, size, "%s", names.release);
+                return buffer;
+        default:
+                return NULL;
+        }
 }
 
 /* What %c stands for in @unit, "php-pool@site.service"; NULL: not known. @buffer may hold it. */
@@ -42,6 +101,8 @@ static const char *unit_specifier(char c, const char *unit, char *buffer, size_t
         for (size_t i = 0; i < ELEMENTSOF(fixed); i++)
                 if (fixed[i].c == c)
                         return fixed[i].text;
+        if (strchr("Hmbv", c))
+                return unit_machine_specifier(c, buffer, size);
         if (!at || !dot || dot < at)
                 return NULL;
 
@@ -57,6 +118,8 @@ static const char *unit_specifier(char c, const char *unit, char *buffer, size_t
         case 'i':
                 (void)snprintf(buffer, size, "%.*s", (int)(dot - at - 1), at + 1);
                 return buffer;
+        case 'I':
+                return unit_unescape(at + 1, (size_t)(dot - at - 1), buffer, size);
         case 'd':
                 (void)snprintf(buffer, size, "/run/credentials/%s", unit);
                 return buffer;

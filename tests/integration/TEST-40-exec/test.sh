@@ -16,7 +16,7 @@ php: { values = [ "precision=5" ]; admin_values = [ "memory_limit=77M" ]; };'
 pool other <<<'root = "/srv/www/other";'
 dropin php-pool@tool.service <<<'[Service]
 LoadCredential=app-key:/run/tool-key
-Environment="APP_TEXT=two words, 100%% and a $dollar"
+Environment="APP_TEXT=two words, 100%% and a $dollar" HOST=%H
 IPAddressDeny=192.0.2.0/24'
 
 run() { php-poolctl exec tool -- "$@"; }
@@ -33,6 +33,7 @@ check "env of the file is there" equal "$(run printenv APP_ENV)" prod
 check "a credential is filled in" equal "$(run printenv APP_KEY)" secret
 check "Environment= of a drop-in is there, as it was written" \
         equal "$(run printenv APP_TEXT)" 'two words, 100% and a $dollar'
+check "specifiers of the machine are filled in" equal "$(run printenv HOST)" "$(hostname)"
 check "HOME is the state directory" equal "$(run printenv HOME)" /var/lib/php-pool/tool
 check "arguments come as they were given" equal "$(run printf '<%s>' 'a b' '$HOME' '%i' '' "it's" '"' '\n')" \
         '<a b><$HOME><%i><><it'\''s><"><\n>'
@@ -72,9 +73,9 @@ gone() { [[ ! $(systemctl list-units --plain --no-legend 'php-pool-exec-tool-*')
 check "and the program is ended with it" eventually 5 gone
 
 dropin php-pool@other.service <<<'[Service]
-Environment=HOST=%H'
+Environment=HOST=%q'
 check "what cannot be carried over is refused, not left out" contains "$(php-poolctl exec other -- true 2>&1)" \
-        'A specifier that is not understood: Environment=HOST=%H'
+        'A specifier that is not understood: Environment=HOST=%q'
 check "an unknown pool is one sentence" equal "$(php-poolctl exec nowhere -- true 2>&1; echo $?)" \
         "/etc/php-pool/conf.d/nowhere.conf: cannot be read: No such file or directory
 78"

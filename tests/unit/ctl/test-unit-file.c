@@ -72,6 +72,24 @@ static void specifiers_are_filled_in_or_refused(void) {
         free(unknown);
 }
 
+static void specifiers_of_the_machine_are_those_of_systemd(void) {
+        char host[65], *boot;
+        UnitFile file = parse("[Service]\nA=%H\nB=%b\nC=%v\nD=%I\n");
+
+        test_int(gethostname(host, sizeof(host)), 0);
+        test_string(file.settings[0].value, host);
+        boot = file.settings[1].value;
+        test_int(strlen(boot), 32);
+        test_int(strspn(boot, "0123456789abcdef"), 32);
+        test_true(file.settings[2].value[0] >= '1' && file.settings[2].value[0] <= '9');
+        test_string(file.settings[3].value, "my/site");
+        unit_file_done(&file);
+
+        test_int(unit_file_parse(&file, strdup("[Service]\nA=%I\n"), "p@a\\x2db.service", NULL), 0);
+        test_string(file.settings[0].value, "a-b");
+        unit_file_done(&file);
+}
+
 static void garbage_is_no_setting(void) {
         UnitFile file = parse("no section\n[Service\n]\n=\n=x\nA\n[]\nB=1\n\n\n");
 
@@ -86,6 +104,7 @@ int main(void) {
         test_run(settings_come_in_order_with_their_files);
         test_run(lines_go_on_behind_a_backslash);
         test_run(specifiers_are_filled_in_or_refused);
+        test_run(specifiers_of_the_machine_are_those_of_systemd);
         test_run(garbage_is_no_setting);
         return 0;
 }
