@@ -25,6 +25,17 @@ static const char *import_get_value(const Import *import, const char *name) {
         return directive && *directive->value ? directive->value : NULL;
 }
 
+/* All that speak to it; false where none is known. */
+static bool import_fronts_run_as(const Import *import, const char *user) {
+        const Front *first = import_next_front(import, NULL);
+
+        for (const Front *front = first; front; front = import_next_front(import, front))
+                if (!front->user || strcmp(front->user, user) != 0)
+                        return false;
+
+        return first;
+}
+
 static void import_socket_owner(Import *import) {
         const char *owner = import_get_value(import, "listen.owner"),
                    *group = import_get_value(import, "listen.group");
@@ -32,8 +43,8 @@ static void import_socket_owner(Import *import) {
 
         if (owner && strcmp(owner, "root") != 0)
                 import_add(import, &import->socket, "SocketUser=%s", owner);
-        /* where owner and group are the same front end, its user alone is enough, and our group can stay */
-        if (group && (!owner || strcmp(owner, group) != 0)) {
+        /* where the front end is the owner that is enough, and our group can stay */
+        if (group && (!owner || strcmp(owner, group) != 0 || !import_fronts_run_as(import, owner))) {
                 import_add(import, &import->socket, "SocketGroup=%s", group);
                 import_note(
                         import,

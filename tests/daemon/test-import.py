@@ -242,8 +242,7 @@ CASES = [
         "conf": ['root = "/srv/www/vhosts/nextcloud";', '"upload_max_filesize=10G"', '"PATH=/usr/bin:/bin"'],
         "not_conf": ["opcache.enable", "not a word"],
         "service": ["AppArmorProfile=nextcloud", "ReadWritePaths=-/srv/www/vhosts/nextcloud/sessions"],
-        "socket": ["SocketUser=nginx"],
-        "not_socket": ["SocketGroup"],
+        "socket": ["SocketUser=nginx", "SocketGroup=nginx"],
     },
     {
         "name": "a system user for each WordPress",
@@ -381,6 +380,40 @@ CASES = [
         "pool": "names",
         "conf": ['hosts = [\n                "*.dots.test",\n                "dots.test",\n                "star.test"\n        ];', 'format = "%{mili}d %{miliseconds}d";'],
         "notes": [r"host name 'www.dots.\*' cannot be ours: not a host name", r"host name '' cannot be ours: it is empty"],
+    },
+    {
+        "name": "a socket of the front end itself",
+        "source": "Debian, php-fpm: /etc/php/8.2/fpm/pool.d/www.conf",
+        "files": """
+            [own]
+            user = www-data
+            listen = /run/php/own.sock
+            listen.owner = www-data
+            listen.group = www-data
+            """,
+        "nginx": """
+            server { server_name own.test; root /srv/own; location ~ \\.php$ { fastcgi_pass unix:/run/php/own.sock; } }
+            """,
+        "pool": "own",
+        "socket": ["SocketUser=www-data"],
+        "not_socket": ["SocketGroup"],
+    },
+    {
+        "name": "a socket that the front end reaches by its group",
+        "source": "the same, with a pool's user as owner and group, and nginx in that group",
+        "files": """
+            [heidi]
+            user = heidi
+            listen = /run/php/heidi.sock
+            listen.owner = heidi
+            listen.group = heidi
+            """,
+        "nginx": """
+            server { server_name heidi.test; root /srv/heidi; location ~ \\.php$ { fastcgi_pass unix:/run/php/heidi.sock; } }
+            """,
+        "pool": "heidi",
+        "socket": ["SocketUser=heidi", "SocketGroup=heidi"],
+        "notes": [r"listen.group = heidi: so php-pool-proxy, of the group php-pool, may not connect"],
     },
     {
         "name": "words of php.ini, with quotes and without",
