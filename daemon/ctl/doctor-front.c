@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include "config/proxy.h"
 #include "ctl/doctor.h"
+#include "ctl/reach.h"
 #include "ctl/text.h"
 #include "util/parse.h"
 
@@ -47,7 +48,7 @@ static bool front_is_member(const char *user, const char *group) {
         return p && g && p->pw_gid == g->gr_gid;
 }
 
-/* Can its user connect? The socket's mode is for its owner and its group. */
+/* Can its user connect? The socket's mode is for its owner and its group; an access list may name others. */
 static void front_check_access(Doctor *doctor, const Front *front) {
         const char *owner = checks_socket(&doctor->checks, "SocketUser"),
                    *group = checks_socket(&doctor->checks, "SocketGroup");
@@ -57,7 +58,11 @@ static void front_check_access(Doctor *doctor, const Front *front) {
         if (front->address[0] != '/' || *mode == '\0' || !front->user || !getpwnam(front->user))
                 return;
         if ((strtol(mode, NULL, 8) & 06) == 06 || strcmp(owner, front->user) == 0 ||
-            (*group && front_is_member(front->user, group)))
+            (*group && front_is_member(front->user, group)) || reach_is_listed(front->address, front->user))
+                return;
+        /* a command of the unit, setfacl(1) perhaps, opens it when it is there */
+        if (unit_file_get(&doctor->checks.socket_file, "Socket", "ExecStartPost") &&
+            access(front->address, F_OK) < 0)
                 return;
 
         (void)snprintf(

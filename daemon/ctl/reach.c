@@ -10,16 +10,27 @@
  * The path is walked twice: as written, and with all symbolic links resolved,
  * since every directory of both has to be searched on the way (path_resolution(7)).
  */
+#include <endian.h>
 #include <errno.h>
+#include <grp.h>
 #include <limits.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 #include "ctl/reach.h"
 #include "util/cleanup.h"
+
+enum {
+        REACH_GROUPS_MAX = 256,
+        REACH_ENTRIES_MAX = 512, /* of an access list; a longer one counts as none */
+};
 
 /* What the last component has to grant; all before it have to be searched alone. */
 static int reach_component(const char *component, bool last, ReachKind kind, ReachAs as) {
@@ -106,4 +117,46 @@ int reach(const char *path, ReachKind kind, ReachAs as, char *ret_component, siz
                 return REACH_E_HIDDEN;
         }
         return 0;
+}
+
+static bool reach_has_group(const char *user, gid_t primary, gid_t group) {
+        gid_t groups[REACH_GROUPS_MAX];
+        int n = REACH_GROUPS_MAX;
+
+        if (getgrouplist(user, primary, groups, &n) < 0)
+                n = REACH_GROUPS_MAX; /* there are more; these are some of them */
+        for (int i = 0; i < n; i++)
+                if (groups[i] == group)
+                        return true;
+
+        return false;
+}
+
+/* The list as the kernel keeps it, little-endian (linux/posix_acl_xattr.h); its mask bounds what it grants. */
+bool reach_is_listed(const char *path, const char *user) {
+        struct {
+                struct posix_acl_xattr_header header;
+                struct posix_acl_xattr_entry entries[REACH_ENTRIES_MAX];
+        } list;
+        const struct passwd *passwd = getpwnam(user);
+        ssize_t size = getxattr(path, "system.posix_acl_access", &list, sizeof(list));
+        unsigned int granted = 0, mask = ACL_READ | ACL_WRITE;
+        size_t n;
+
+        if (!passwd || size < (ssize_t)sizeof(list.header) ||
+            le32toh(list.header.a_version) != POSIX_ACL_XATTR_VERSION)
+                return false;
+
+        n = ((size_t)size - sizeof(list.header)) / sizeof(list.entries[0]);
+        for (size_t i = 0; i < n; i++) {
+                unsigned int tag = le16toh(list.entries[i].e_tag), id = le32toh(list.entries[i].e_id),
+                             bits = le16toh(list.entries[i].e_perm);
+
+                if (tag == ACL_MASK)
+                        mask = bits;
+                else if ((tag == ACL_USER && id == passwd->pw_uid) ||
+                         (tag == ACL_GROUP && reach_has_group(user, passwd->pw_gid, id)))
+                        granted |= bits;
+        }
+        return granted & mask & ACL_WRITE;
 }

@@ -5,6 +5,7 @@
  * Can somebody get at a file or a directory, and if not, at which component does it end?
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef enum ReachKind {
@@ -33,6 +34,9 @@ enum {
  * looked at (-EACCES: not by us either).
  */
 int reach(const char *path, ReachKind kind, ReachAs as, char *ret_component, size_t size);
+
+/* Does an access list (acl(5)) of @path let @user, or a group of it, write to it? False also where there is none. */
+bool reach_is_listed(const char *path, const char *user);
 
 /* What hides a path ("/home"), where ProtectHome= or PrivateTmp= of the unit do; NULL: nothing does. */
 const char *reach_find_hidden(const char *path);
