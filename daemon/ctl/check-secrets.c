@@ -18,14 +18,51 @@
 
 #define SECRETS_FILE_MAX (256U * 1024)
 
-static const char *const secret_names[] = { "*PASSWORD*", "*PASSWD*", "*SECRET*", "*TOKEN*", "*KEY*" };
-
-static bool secrets_is_name(const char *name) {
-        for (size_t i = 0; i < ELEMENTSOF(secret_names); i++)
-                if (fnmatch(secret_names[i], name, FNM_CASEFOLD) == 0)
+static bool secrets_match(const char *const *patterns, size_t n, const char *text) {
+        for (size_t i = 0; i < n; i++)
+                if (fnmatch(patterns[i], text, FNM_CASEFOLD) == 0)
                         return true;
 
         return false;
+}
+
+bool secrets_is_variable(const char *name) {
+        static const char *const names[] = { "*PASSWORD*", "*PASSWD*", "*SECRET*", "*TOKEN*", "*KEY*" };
+
+        return secrets_match(names, ELEMENTSOF(names), name);
+}
+
+/* "mysqli.default_pw"; "tcp://10.0.0.1:6379?auth=x", "redis://user:x@host" of session.save_path. */
+bool secrets_is_setting(const char *name, const char *value) {
+        static const char *const names[] = { "*password*", "*passwd*", "*_pw", "*secret*" };
+        static const char *const values[] = { "*auth=?*",
+                                              "*auth[[]?*",
+                                              "*password=?*",
+                                              "*passwd=?*",
+                                              "*://*:?*@?*" };
+
+        return *value && (secrets_match(names, ELEMENTSOF(names), name) ||
+                          secrets_match(values, ELEMENTSOF(values), value));
+}
+
+static void secrets_check_settings(Checks *checks, char *const *values, const char *key) {
+        char where[1024];
+
+        for (; *values; values++) {
+                const char *value = strchr(*values, '=');
+                _cleanup_(freep) char *name = value ? strndup(*values, (size_t)(value - *values)) : NULL;
+
+                if (!name || !secrets_is_setting(name, value + 1))
+                        continue;
+                findings_add(
+                        &checks->findings,
+                        FINDING_WARNING,
+                        FINDING_SITE,
+                        checks_where(checks, key, where, sizeof(where)),
+                        "%s looks as if it held a secret, and everyone can read this file: set it in a file of a "
+                        "further directory in PHP_INI_SCAN_DIR= that only a group of the pool can read",
+                        name);
+        }
 }
 
 static void secrets_check_env(Checks *checks) {
@@ -37,7 +74,7 @@ static void secrets_check_env(Checks *checks) {
 
                 if (!name || value[1] == '\0' ||
                     strncmp(value + 1, "@credential:", strlen("@credential:")) == 0 ||
-                    !secrets_is_name(name))
+                    !secrets_is_variable(name))
                         continue;
                 findings_add(&checks->findings,
                              FINDING_WARNING,
@@ -68,7 +105,7 @@ static bool secrets_are_in(const char *path) {
                         continue;
                 c = *value;
                 *value = '\0';
-                if (!secrets_is_name(line))
+                if (!secrets_is_variable(line))
                         continue;
                 value += 1 + strspn(value + 1, " \t=>\"'");
                 /* nothing, or nothing but the end of a statement: it is only a place for one */
@@ -115,5 +152,7 @@ static void secrets_check_files(Checks *checks) {
 
 void check_secrets(Checks *checks) {
         secrets_check_env(checks);
+        secrets_check_settings(checks, checks->config->php_values, "php.values");
+        secrets_check_settings(checks, checks->config->php_admin_values, "php.admin_values");
         secrets_check_files(checks);
 }

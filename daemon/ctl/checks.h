@@ -5,6 +5,7 @@
  * What is looked at by `check` and by `doctor`: one function for each subject
  */
 
+#include <stdbool.h>
 #include "config/pool.h"
 #include "ctl/ctl.h"
 #include "ctl/finding.h"
@@ -36,6 +37,10 @@ const char *checks_socket(const Checks *checks, const char *property);
 
 /* "FILE:LINE" of a key of the pool's file. */
 const char *checks_where(const Checks *checks, const char *key, char *buffer, size_t size);
+
+/* Does it look as if a variable, or a setting of PHP, held a secret? By its name, or by a password in the value. */
+bool secrets_is_variable(const char *name);
+bool secrets_is_setting(const char *name, const char *value);
 
 /* They take a pool whose config is there. */
 void check_worker(Checks *checks);

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include "ctl/checks.h"
 #include "ctl/import.h"
 
 void import_add(Import *import, ImportList *list, const char *format, ...) {
@@ -328,6 +330,42 @@ static void import_global(Import *import, const FpmDirective *directive) {
         import_note(import, directive, "it is not known");
 }
 
+static bool import_is_secret(const FpmDirective *directive) {
+        if (!directive->index)
+                return false;
+        return strcmp(directive->name, "env") == 0
+                       ? *directive->value != '$' && secrets_is_variable(directive->index)
+                       : strncmp(directive->name, "php_", 4) == 0 &&
+                                 secrets_is_setting(directive->index, directive->value);
+}
+
+/*
+ * conf.d is read by the proxy, and by each pool as a user of its own, which systemd makes as it
+ * starts: no mode but 0644 lets them all in. php-fpm reads its files as root.
+ */
+static void import_secrets(Import *import) {
+        for (size_t i = 0; i < import->conf->n_items; i++) {
+                const FpmDirective *directive = &import->conf->items[i];
+                struct stat st;
+
+                if (strcmp(directive->pool, import->pool) != 0 || !import_is_secret(directive) ||
+                    stat(directive->file, &st) < 0 || (st.st_mode & S_IROTH))
+                        continue;
+                import_add(
+                        import,
+                        &import->notes,
+                        "%s:%u: %s[%s]: it looks like a secret, and others may not read this file, but everyone can "
+                        "read conf.d: %s",
+                        directive->file,
+                        directive->line,
+                        directive->name,
+                        directive->index,
+                        strcmp(directive->name, "env") == 0
+                                ? "use @credential: in env, and LoadCredential= in the unit"
+                                : "set it in a file that PHP_INI_SCAN_DIR= of the unit leads to");
+        }
+}
+
 int import_read(Import *import) {
         for (size_t i = 0; i < import->conf->n_items; i++) {
                 const FpmDirective *directive = &import->conf->items[i];
@@ -338,6 +376,7 @@ int import_read(Import *import) {
                         import_global(import, directive);
         }
         import_settings(import);
+        import_secrets(import);
         import_manager(import);
         import_times(import);
         import_listen(import);

@@ -203,6 +203,12 @@ want "check of a root that is a file" 78 "README' is not a directory"
 site www /usr/share 'env = [ "APP_KEY=abc", "DB_Password=@credential:db", "APP_ENV=prod", "smtp_password=x" ];'
 run check www
 want "check for secrets" 0 'conf:3: warning: APP_KEY looks like a secret' 'warning: smtp_password looks' '^www: ok, with 2 warnings; PHP'
+site www /usr/share 'php: { values = [ "session.save_path=tcp://h?auth=abc", "session.name=a" ]; admin_values = [ "mysqli.default_pw=abc", "precision=5" ]; };'
+run check www
+want "check for secrets in PHP's settings" 0 'warning: session.save_path looks as if' 'warning: mysqli.default_pw looks as if' '^www: ok, with 2 warnings; PHP'
+! grep -q 'abc' "$dir/out" || fail "check for secrets: one is told"
+site www /usr/share 'env = [ "APP_KEY=abc", "DB_Password=@credential:db", "APP_ENV=prod", "smtp_password=x" ];'
+run check www
 ! grep -qE 'APP_ENV|DB_Password|abc' "$dir/out" || fail "check for secrets: too much said"
 echo 'root = 5;' >"$dir/etc/conf.d/www.conf"
 echo 'root = "/usr/share"; ' >"$dir/etc/conf.d/a.b.conf"

@@ -550,6 +550,23 @@ def test_case(case):
         check(f"{what}: it comes out the same", read(f"{d}/php-pool/conf.d/{case['pool']}.conf") == texts["conf"])
 
 
+def test_secrets():
+    """A file that others may not read becomes one that everyone can: that gets a line, and no secret is in it."""
+    text = ("[www]\nlisten = 9000\nenv[DB_PASSWORD] = hunter2\nenv[APP_ENV] = prod\nenv[API_KEY] = $API_KEY\n"
+            'php_value[session.save_path] = "tcp://10.0.0.1:6379?auth=hunter2"\nphp_value[memory_limit] = 64M\n')
+    with tempfile.TemporaryDirectory() as d:
+        write(d + "/pool.conf", text)
+        os.chmod(d + "/pool.conf", 0o640)
+        result = run(d, "--print", d + "/pool.conf")
+        check("a variable that looks like a secret", "pool.conf:3: env[DB_PASSWORD]: it looks like a secret" in result.stderr, result.stderr)
+        check("a setting that holds one", "pool.conf:6: php_value[session.save_path]: it looks like a secret" in result.stderr, result.stderr)
+        check("nothing else does", result.stderr.count("looks like a secret") == 2, result.stderr)
+        check("the line does not tell it", "hunter2" not in result.stderr, result.stderr)
+        os.chmod(d + "/pool.conf", 0o644)
+        result = run(d, "--print", d + "/pool.conf")
+        check("of a file that everyone could read nothing is said", "looks like a secret" not in result.stderr, result.stderr)
+
+
 def test_chroot():
     """Where in a chroot the site is, chdir says, or the front end whose root is below it."""
     pools = ("[one]\nlisten = 9000\nchroot = /srv/jail/\nchdir = /\nuser = www-data\n"
@@ -639,6 +656,7 @@ def test_bad_input():
 for case in CASES:
     print(f"-- {case['name']} ({case['source']})")
     test_case(case)
+test_secrets()
 test_chroot()
 test_apache_for_all()
 test_disabled_functions()
