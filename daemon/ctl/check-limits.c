@@ -4,7 +4,8 @@
  *
  * The same figures as the manager's own (pool/limits.c), before it is started:
  * a worker is a process and some descriptors; during a reload two generations
- * stand beside each other. And a stop that systemd cuts short loses requests.
+ * stand beside each other. And a stop that systemd cuts short loses requests: the manager asks
+ * for the time that it takes (EXTEND_TIMEOUT_USEC= in pool/manager.c), if systemd listens to it.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -43,6 +44,8 @@ static void check_stop(Checks *checks) {
         char is[128], wants[128];
         uint64_t usec;
 
+        if (strcmp(checks_service(checks, "NotifyAccess"), "none") != 0)
+                return;
         if (*value == '\0' || parse_span(value, &usec) < 0 || usec > checks->config->stop_usec)
                 return;
 
@@ -51,8 +54,8 @@ static void check_stop(Checks *checks) {
                 FINDING_WARNING,
                 FINDING_UNIT,
                 setting ? setting->file : NULL,
-                "TimeoutStopSec=%s ends before timeouts.stop = %s: systemd would kill requests that the pool "
-                "still lets finish",
+                "TimeoutStopSec=%s ends before timeouts.stop = %s, and with NotifyAccess=none systemd does not hear that "
+                "it takes longer: it would kill requests that the pool still lets finish",
                 format_span(is, sizeof(is), usec),
                 format_span(wants, sizeof(wants), checks->config->stop_usec));
 }

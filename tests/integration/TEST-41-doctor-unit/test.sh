@@ -172,6 +172,11 @@ with '[Service]
 LimitNOFILE=85
 TimeoutStopSec=10s'
 tells "a limit that is too low for a reload" "LimitNOFILE=85 is too small for workers.max = 8: a reload under full load needs 88"
+check "of a stop that the pool has extended nothing is said" not contains "$(doctor)" "TimeoutStopSec="
+with '[Service]
+Type=exec
+NotifyAccess=none
+TimeoutStopSec=10s'
 tells "a stop that is cut short" "TimeoutStopSec=10s ends before timeouts.stop"
 
 # the socket
