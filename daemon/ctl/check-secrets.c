@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include "ctl/checks.h"
 #include "ctl/file.h"
+#include "ctl/reach.h"
 
 #define SECRETS_FILE_MAX (256U * 1024)
 
@@ -134,10 +135,13 @@ static void secrets_check_files(Checks *checks) {
 
         for (size_t r = 0; r < n_roots; r++)
                 for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                        char path[PATH_MAX];
+                        char path[PATH_MAX], component[PATH_MAX];
+                        int reached;
 
                         (void)snprintf(path, sizeof(path), "%s/%s", roots[r], names[i]);
-                        if (!secrets_are_in(path))
+                        /* not where a directory above lets no others through; what a sandbox hides others see */
+                        reached = reach(path, REACH_FILE, REACH_AS_OTHERS, component, sizeof(component));
+                        if ((reached != 0 && reached != REACH_E_HIDDEN) || !secrets_are_in(path))
                                 continue;
                         findings_add(
                                 &checks->findings,

@@ -143,6 +143,7 @@ class Sites(ToolCase):
         temporary = tempfile.TemporaryDirectory()
         self.addCleanup(temporary.cleanup)
         self.directory = temporary.name
+        os.chmod(self.directory, 0o755)
         self.site = self.directory + "/site"
         os.makedirs(self.directory + "/conf.d")
         os.makedirs(self.site + "/public")
@@ -175,6 +176,14 @@ class Sites(ToolCase):
         self.assertIn("public/data/.htaccess: warning: it denies access", said)
         self.assertIn(".env: warning: it holds secrets", said)
         self.assertNotIn("hunter2", said)
+
+    def test_a_secret_behind_a_closed_directory(self):
+        self.write("public/.env", "DB_PASSWORD=hunter2\n")
+        self.assertIn("it holds secrets", self.looked())
+        os.chmod(self.site, 0o750)
+        self.assertNotIn("it holds secrets", self.looked())
+        os.chmod(self.site, 0o751)
+        self.assertIn("it holds secrets", self.looked())
 
     def test_links_and_special_files_are_not_opened(self):
         secret = self.write("../secret", "Require all denied\nAPI_KEY=hunter2\n", 0o600)
