@@ -221,6 +221,7 @@ void doctor_journal(Doctor *doctor) {
                          JOURNAL_ENTRIES_MAX) < 0)
                 return;
 
+        doctor->has_journal = true;
         for (size_t i = 0; i < journal.n_entries; i++) {
                 const char *message = journal.entries[i].message;
                 const LogMeaning *meaning = log_find_meaning(log_journal, ELEMENTSOF(log_journal), message);

@@ -114,6 +114,12 @@ void doctor_unit(Doctor *doctor) {
                 return;
         }
 
+        if (checks->service.n_blocks == 0)
+                findings_add(&checks->findings,
+                             FINDING_NOTE,
+                             FINDING_UNIT,
+                             NULL,
+                             "systemctl does not tell of the units");
         doctor_service(doctor);
         /* it will fail at the next start, even if it has not yet */
         if (strcmp(checks_service(checks, "DynamicUser"), "yes") == 0 &&

@@ -56,13 +56,24 @@ static void doctor_walk(Doctor *doctor) {
         doctor_journal(doctor);
 }
 
+/* Without an answer of systemd's nothing is known of units, and without the file nothing of the rest. */
+static bool doctor_looked(const Doctor *doctor, FindingStage stage) {
+        if (stage == FINDING_UNIT)
+                return doctor->checks.service.n_blocks > 0;
+        if (stage == FINDING_SOCKET)
+                return doctor->checks.socket.n_blocks > 0;
+        if (stage == FINDING_JOURNAL)
+                return doctor->has_journal;
+        return doctor->checks.config;
+}
+
 /* A line for each station, and below it what is wrong there. */
 static void doctor_print(const Doctor *doctor) {
         const Findings *findings = &doctor->checks.findings;
 
         for (FindingStage stage = 0; stage < _FINDING_STAGE_MAX; stage++) {
                 FindingLevel worst = FINDING_NOTE;
-                bool looked = stage == FINDING_UNIT || stage == FINDING_SOCKET || doctor->checks.config;
+                bool looked = doctor_looked(doctor, stage);
 
                 for (size_t i = 0; i < findings->n_items; i++)
                         if (findings->items[i].stage == stage)

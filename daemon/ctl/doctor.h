@@ -17,6 +17,7 @@ struct Doctor {
         Fronts fronts;
         const char *log_dir;  /* "/var/log" */
         bool serves_directly; /* a front end other than ours speaks to the pool */
+        bool has_journal;     /* it could be read */
 };
 
 /* Each adds what is wrong to checks.findings. All but the first two want checks.config. */

@@ -265,6 +265,12 @@ class Sites(ToolCase):
                    + "[client 127.0.0.1:5] AH01067: Failed to read FastCGI header\n")
         self.assertNotIn("of late", run(self.directory, "doctor", "test", "--front-dir", self.directory).stdout)
 
+    def test_what_nobody_looked_at_is_not_well(self):
+        """Without systemd, as here by --run-dir, there are no units, and no journal of theirs."""
+        said = run(self.directory, "doctor", "test", "--front-dir", self.directory).stdout
+        for station, verdict in (("unit", "not looked at"), ("socket", "not looked at"), ("journal", "not looked at"), ("front end", "ok")):
+            self.assertRegex(said, f"(?m)^{station} +{verdict}$")
+
     def test_a_root_of_a_front_end_that_the_pool_knows(self):
         for name in ("one", "two", "three"):
             os.mkdir(self.directory + "/" + name)
