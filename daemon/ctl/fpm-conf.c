@@ -2,8 +2,7 @@
 /*
  * The configuration files of php-fpm
  *
- * Sections are pools, but for [global]; `include` takes a pattern, relative
- * names begin at the directory of the file. Comments begin with ";", old files have "#". Values may
+ * Sections are pools, but for [global]; `include` takes a pattern. Comments begin with ";", old files have "#". Values may
  * stand in quotes; `$pool` is the name of the pool in all of them.
  */
 #include <ctype.h>
@@ -25,7 +24,8 @@ struct FpmReader {
         const char *file;
         unsigned int line;
         unsigned int depth;
-        char pool[256]; /* the section; an included file begins in the one that includes it */
+        FpmPlace *place; /* of what is wrong, in the innermost file */
+        char pool[256];  /* the section; an included file begins in the one that includes it */
 };
 
 static int fpm_read_file(FpmReader *outer, const char *path);
@@ -119,25 +119,56 @@ static int fpm_add(FpmReader *reader, const char *name, const char *index, const
         return item.pool && item.name && item.value && (item.index || !index) ? 0 : -ENOMEM;
 }
 
-static int fpm_include(FpmReader *reader, const char *pattern) {
-        char path[PATH_MAX];
-        const char *slash = strrchr(reader->file, '/');
+static int fpm_read_matches(FpmReader *reader, const char *pattern, bool *ret_found) {
         glob_t found = {};
         int r = 0;
 
-        if (reader->depth >= FPM_DEPTH_MAX)
-                return -E2BIG;
-        (void)snprintf(path,
-                       sizeof(path),
-                       "%.*s%s",
-                       *pattern == '/' || !slash ? 0 : (int)(slash + 1 - reader->file),
-                       reader->file,
-                       pattern);
-        if (glob(path, 0, NULL, &found) == 0)
-                for (size_t i = 0; r == 0 && i < found.gl_pathc; i++)
+        if (glob(pattern, 0, NULL, &found) == 0)
+                for (size_t i = 0; r == 0 && i < found.gl_pathc; i++) {
+                        *ret_found = true;
                         r = fpm_read_file(reader, found.gl_pathv[i]);
+                }
         globfree(&found);
         return r;
+}
+
+/* Relative to php-fpm's prefix, which its files do not tell: it is above them, as /usr/local is. */
+static int fpm_include(FpmReader *reader, const char *pattern) {
+        _cleanup_(freep) char *directory = NULL;
+        char path[PATH_MAX];
+        bool found = false;
+        char *slash;
+        int r;
+
+        if (reader->depth >= FPM_DEPTH_MAX)
+                return -E2BIG;
+        if (*pattern == '/')
+                r = fpm_read_matches(reader, pattern, &found);
+        else {
+                slash = strrchr(reader->file, '/');
+                (void)snprintf(path,
+                               sizeof(path),
+                               "%.*s%s",
+                               slash ? (int)(slash + 1 - reader->file) : 0,
+                               reader->file,
+                               pattern);
+                r = fpm_read_matches(reader, path, &found);
+                directory = realpath(reader->file, NULL);
+                slash = directory ? strrchr(directory, '/') : NULL;
+                while (r == 0 && !found && slash && slash > directory) {
+                        *slash = '\0';
+                        slash = strrchr(directory, '/');
+                        (void)snprintf(path,
+                                       sizeof(path),
+                                       "%.*s%s",
+                                       (int)(slash + 1 - directory),
+                                       directory,
+                                       pattern);
+                        r = fpm_read_matches(reader, path, &found);
+                }
+        }
+
+        return r < 0 || found ? r : fpm_add(reader, "include", NULL, pattern, '\0');
 }
 
 static int fpm_read_line(FpmReader *reader, char *line) {
@@ -173,30 +204,37 @@ static int fpm_read_line(FpmReader *reader, char *line) {
                                             : fpm_add(reader, name, index, value, quote);
 }
 
-static int fpm_read_file(FpmReader *outer, const char *path) {
-        FpmReader reader = { .conf = outer->conf, .depth = outer->depth + 1 };
-        _cleanup_(freep) char *text = NULL;
+/* Keeps the name: who is told where something is wrong has it as long as the rest. */
+static int fpm_add_file(FpmConf *conf, const char *path, const char **ret) {
         char **files;
-        size_t size;
-        int r;
 
-        r = fd_read_file(path, FPM_FILE_MAX, &text, &size);
-        if (r < 0)
-                return r;
-        if (strlen(text) != size)
-                return -EINVAL;
-        if (reader.conf->n_files >= FPM_FILES_MAX)
+        if (conf->n_files >= FPM_FILES_MAX)
                 return -E2BIG;
-        files = reallocarray(reader.conf->files, reader.conf->n_files + 1, sizeof(*files));
+        files = reallocarray(conf->files, conf->n_files + 1, sizeof(*files));
         if (!files)
                 return -ENOMEM;
-        reader.conf->files = files;
-        reader.file = files[reader.conf->n_files] = strdup(path);
-        if (!reader.file)
+        conf->files = files;
+        files[conf->n_files] = strdup(path);
+        if (!files[conf->n_files])
                 return -ENOMEM;
-        reader.conf->n_files++;
+        *ret = files[conf->n_files++];
+        return 0;
+}
+
+static int fpm_read_file(FpmReader *outer, const char *path) {
+        FpmReader reader = { .conf = outer->conf, .depth = outer->depth + 1, .place = outer->place };
+        _cleanup_(freep) char *text = NULL;
+        size_t size = 0;
+        int r;
+
+        r = fpm_add_file(reader.conf, path, &reader.file);
+        if (r < 0)
+                return r;
         memcpy(reader.pool, outer->pool, sizeof(reader.pool));
 
+        r = fd_read_file(path, FPM_FILE_MAX, &text, &size);
+        if (r == 0 && strlen(text) != size)
+                r = -EINVAL;
         for (char *line = text, *next; r == 0 && line; line = next) {
                 char *end = strchr(line, '\n');
 
@@ -206,15 +244,18 @@ static int fpm_read_file(FpmReader *outer, const char *path) {
                 reader.line++;
                 r = fpm_read_line(&reader, line);
         }
-        outer->line = reader.line;
+        if (r < 0 && !reader.place->file)
+                *reader.place = (FpmPlace){ .file = reader.file, .line = reader.line };
         return r;
 }
 
-int fpm_conf_add_file(FpmConf *conf, const char *path, unsigned int *reterr_line) {
-        FpmReader reader = { .conf = conf, .pool = "global" };
+int fpm_conf_add_file(FpmConf *conf, const char *path, FpmPlace *reterr) {
+        FpmPlace place = {};
+        FpmReader reader = { .conf = conf, .pool = "global", .place = &place };
         int r = fpm_read_file(&reader, path);
 
-        *reterr_line = reader.line;
+        if (r < 0)
+                *reterr = place;
         return r;
 }
 

@@ -11,6 +11,7 @@
 
 typedef struct FpmConf FpmConf;
 typedef struct FpmDirective FpmDirective;
+typedef struct FpmPlace FpmPlace;
 
 enum {
         FPM_DIRECTIVES_MAX = 65536,
@@ -29,6 +30,11 @@ struct FpmDirective {
         char quote;  /* which it had; NUL: none */
 };
 
+struct FpmPlace {
+        const char *file; /* borrowed from FpmConf.files; NULL: not known */
+        unsigned int line;
+};
+
 struct FpmConf {
         FpmDirective *items; /* owned */
         size_t n_items;
@@ -37,10 +43,11 @@ struct FpmConf {
 };
 
 /*
- * Adds what @path says, and what it includes. -errno: it cannot be read; what
- * it includes may be missing, as for php-fpm. -EINVAL: it is not of that kind; @reterr_line is where. -E2BIG.
+ * Adds what @path says, and what it includes; an `include` that matches nothing, which php-fpm only
+ * warns of, is added as a directive. -errno: it, or what it includes, cannot be read. -EINVAL: it is not of that
+ * kind; then and otherwise @reterr is where. -E2BIG.
  */
-int fpm_conf_add_file(FpmConf *conf, const char *path, unsigned int *reterr_line);
+int fpm_conf_add_file(FpmConf *conf, const char *path, FpmPlace *reterr);
 void fpm_conf_done(FpmConf *conf);
 
 /* The last directive of that name in the pool; NULL. */

@@ -127,6 +127,7 @@ static const struct {
 } import_notes[] = {
         { "pm.status_listen",
           "php-poolctl status and php-pool-metrics.socket tell it, without taking a worker" },
+        { "include", "nothing matches it" },
         { "slowlog", "slow requests are in the journal, with PHP's stack" },
         { "request_slowlog_trace_depth", "the stack is as deep as it is read" },
         { "request_terminate_timeout_track_finished",
@@ -139,6 +140,7 @@ static const struct {
 static const struct {
         const char *name, *note;
 } import_global_notes[] = {
+        { "include", "nothing matches it" },
         { "pid", NULL },
         { "daemonize", NULL },
         { "error_log", "errors go to the journal" },

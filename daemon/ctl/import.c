@@ -281,20 +281,36 @@ static void import_print_next(const Pools *pools, size_t n_refused) {
 
 static int import_load(FpmConf *conf, int argc, char **argv) {
         for (int i = 0; i < argc; i++) {
-                _cleanup_(freep) char *clean = text_clean(argv[i], 500);
-                unsigned int line = 0;
-                int r = fpm_conf_add_file(conf, argv[i], &line);
+                _cleanup_(freep) char *clean = NULL;
+                FpmPlace place = {};
+                int r = fpm_conf_add_file(conf, argv[i], &place);
 
+                if (r < 0)
+                        clean = text_clean(place.file ?: argv[i], 500);
                 if (r == -EINVAL)
                         return log_error_errno(r,
                                                "%s:%u: this is no configuration of php-fpm",
                                                clean ?: "",
-                                               line);
+                                               place.line);
                 if (r < 0)
                         return log_error_errno(r, "Failed to read '%s': %m", clean ?: "");
         }
 
         return 0;
+}
+
+/* Where no pool is that could have a line of its own. */
+static void import_tell_includes(const FpmConf *conf) {
+        for (size_t i = 0; i < conf->n_items; i++) {
+                _cleanup_(freep) char *file = text_clean(conf->items[i].file, 500),
+                                      *value = text_clean(conf->items[i].value, 500);
+
+                if (strcmp(conf->items[i].name, "include") == 0)
+                        log_warning("%s:%u: include = %s: nothing matches it",
+                                    file ?: "",
+                                    conf->items[i].line,
+                                    value ?: "");
+        }
 }
 
 int verb_import(const Ctl *ctl, int argc, char **argv) {
@@ -320,6 +336,7 @@ int verb_import(const Ctl *ctl, int argc, char **argv) {
                 return EXIT_FAILURE;
         }
         if (pools.n_items == 0) {
+                import_tell_includes(&conf);
                 log_error("There is no pool of php-fpm in it.");
                 return EX_CONFIG;
         }

@@ -550,6 +550,26 @@ def test_case(case):
         check(f"{what}: it comes out the same", read(f"{d}/php-pool/conf.d/{case['pool']}.conf") == texts["conf"])
 
 
+def test_includes():
+    """Relative patterns begin at php-fpm's prefix, as in docker-library/php: /usr/local/etc/php-fpm.conf has etc/php-fpm.d/*.conf."""
+    with tempfile.TemporaryDirectory() as d:
+        write(d + "/local/etc/php-fpm.conf", "[global]\ninclude=etc/php-fpm.d/*.conf\nunheard_of = 1\n")
+        write(d + "/local/etc/php-fpm.d/www.conf", "[www]\n\n\n\nlisten = 9000\nchdir = /srv/one\n")
+        result = run(d, "--print", d + "/local/etc/php-fpm.conf")
+        check("a pattern from the prefix on is found", 'root = "/srv/one";' in result.stdout, result.stderr)
+        check("lines behind an include have their numbers", "php-fpm.conf:3: unheard_of" in result.stderr, result.stderr)
+        write(d + "/local/etc/php-fpm.d/www.conf", "[www]\nlisten = 9000\n\nnonsense\n")
+        result = run(d, "--print", d + "/local/etc/php-fpm.conf")
+        check("an error in it names it", "php-fpm.d/www.conf:4: this is no configuration of php-fpm" in result.stderr, result.stderr)
+        os.remove(d + "/local/etc/php-fpm.d/www.conf")
+        result = run(d, "--print", d + "/local/etc/php-fpm.conf")
+        check("a pattern that matches nothing is told", "php-fpm.conf:2: include = etc/php-fpm.d/*.conf: nothing matches it" in result.stderr
+              and "There is no pool" in result.stderr and result.returncode == 78, result.stderr)
+        write(d + "/local/etc/php-fpm.conf", "include=/no/such/*.conf\n[www]\nlisten = 9000\nchdir = /srv/one\n")
+        result = run(d, "--print", d + "/local/etc/php-fpm.conf")
+        check("beside a pool it is a line", "not carried over: " + d + "/local/etc/php-fpm.conf:1: include = /no/such/*.conf: nothing matches it" in result.stderr, result.stderr)
+
+
 def test_secrets():
     """A file that others may not read becomes one that everyone can: that gets a line, and no secret is in it."""
     text = ("[www]\nlisten = 9000\nenv[DB_PASSWORD] = hunter2\nenv[APP_ENV] = prod\nenv[API_KEY] = $API_KEY\n"
@@ -656,6 +676,7 @@ def test_bad_input():
 for case in CASES:
     print(f"-- {case['name']} ({case['source']})")
     test_case(case)
+test_includes()
 test_secrets()
 test_chroot()
 test_apache_for_all()
