@@ -175,6 +175,7 @@ tells "a limit that is too low for a reload" "LimitNOFILE=85 is too small for wo
 check "of a stop that the pool has extended nothing is said" not contains "$(doctor)" "TimeoutStopSec="
 with '[Service]
 Type=exec
+WatchdogSec=0
 NotifyAccess=none
 TimeoutStopSec=10s'
 tells "a stop that is cut short" "TimeoutStopSec=10s ends before timeouts.stop"

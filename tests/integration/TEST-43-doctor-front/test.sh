@@ -44,6 +44,18 @@ nginx_site "${good[@]}"
 check "nginx may not connect at first" equal "$(code http://127.0.0.1:8001/show.php)" 502
 tells "who may not" "nginx runs as 'www-data', who may not connect to $sock (Permission denied, 502 or 503): usermod -aG php-pool www-data"
 tells "what its log says" "it may not connect: its user has to be a member of the socket's group"
+# setfacl -m u:www-data:rw, which is in a package of its own (acl(5), linux/posix_acl_xattr.h)
+python3 - "$sock" <<'PYTHON'
+import os, pwd, struct, sys
+nobody = 0xffffffff
+entries = [(1, 6, nobody), (2, 6, pwd.getpwnam("www-data").pw_uid), (4, 6, nobody), (16, 6, nobody), (32, 0, nobody)]
+os.setxattr(sys.argv[1], "system.posix_acl_access", struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *e) for e in entries))
+PYTHON
+check "an access list lets it connect" equal "$(code http://127.0.0.1:8001/show.php)" 200
+silent "the socket then" "who may not connect"
+python3 -c "import os; os.removexattr('$sock', 'system.posix_acl_access')"
+check "without it it may not again" equal "$(code http://127.0.0.1:8001/show.php)" 502
+tells "who may not, again" "who may not connect"
 usermod -aG php-pool www-data
 nginx_site "${good[@]}"
 check "as a member of the group it may" equal "$(code http://127.0.0.1:8001/show.php)" 200
@@ -159,6 +171,11 @@ tells "that it does" "Apache passes no Authorization header: say CGIPassAuth On"
 apache_site 'CGIPassAuth On'
 check "told so it passes it" contains "$(ask -u a:b http://127.0.0.1:8002/show.php)" "AUTH=Basic "
 silent "Authorization then" "passes no Authorization"
+echo 'SetEnvIfNoCase ^Authorization$ "(.+)" HTTP_AUTHORIZATION=$1' >/etc/apache2/conf-enabled/authorization.conf
+apache_site ''
+check "told for the whole server, as Debian's php-fpm.conf does, it passes it" contains "$(ask -u a:b http://127.0.0.1:8002/show.php)" "AUTH=Basic "
+silent "Authorization then, too" "passes no Authorization"
+rm /etc/apache2/conf-enabled/authorization.conf
 check "a worker that dies gives an error" equal "$(code 'http://127.0.0.1:8002/show.php?die=1')" 503
 tells "what Apache's log says of it" "the pool closed the connection before it answered; the journal says why"
 rm /etc/apache2/sites-enabled/web.conf
