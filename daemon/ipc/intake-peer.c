@@ -51,6 +51,10 @@ bool intake_is_abandoned(const Intake *intake) {
         return peer_has_closed(intake->fd, p.revents) || ((p.revents & POLLIN) && peer_has_aborted(intake));
 }
 
+bool intake_is_aborted(const Intake *intake) {
+        return intake->fd >= 0 && !intake_has_more(intake) && peer_has_aborted(intake);
+}
+
 void intake_drain(Intake *intake) {
         uint8_t rest[DRAIN_SIZE];
 

@@ -113,6 +113,9 @@ bool intake_has_more(const Intake *intake);
  */
 bool intake_is_abandoned(const Intake *intake);
 
+/* The same for ABORT_REQUEST alone: a peer that has merely gone does not count. */
+bool intake_is_aborted(const Intake *intake);
+
 /* The request is answered; bytes of a next one that came with it stay. 0 or -errno. */
 int intake_next(Intake *intake);
 

@@ -99,8 +99,10 @@ void embed_interrupt_start(void);
 void embed_interrupt_look(void); /* PHP has forgotten what it was told while it began the request */
 /* A write has failed: the script will end, unless it wants to go on. */
 void embed_on_client_gone(void);
-/* The same where nothing is written; safe in a signal handler. */
-void embed_check_client(void);
+/* The script has ended: what follows (shutdown functions, the session) is not ended for want of a client. */
+void embed_interrupt_end(void);
+/* Looks whether the front end has taken the request back; safe in a signal handler. */
+void embed_check_abort(void);
 
 /* timer.c */
 /* The script waits, or is about to (sapi_on_block()). Async-signal-safe if the function is. */

@@ -6,10 +6,16 @@
  *              shutdown functions run, finally blocks do not. 504 if there is no
  *              answer yet.
  *   cancelled  the same at an operator's word, and 500
- *   alone      the client has gone. Unless the script wants to go on
- *              (ignore_user_abort), it ends as by exit(): no error, and the worker
- *              stays as good as new. PHP's own way is a bailout, after which nobody
- *              knows what is left behind (request.c).
+ *   alone      a write has failed, so the client has gone, or the front end has said
+ *              that it wants no answer (FastCGI 1.0, section 5.4: ABORT_REQUEST). Unless
+ *              the script wants to go on (ignore_user_abort), it ends as by exit(): no
+ *              error, and the worker stays as good as new. PHP's own way is a bailout,
+ *              after which nobody knows what is left behind (request.c).
+ *
+ * A connection that is closed while nothing is written ends nothing, as under
+ * php-fpm: applications call themselves, hang up and rely on being run (WordPress:
+ * wp_remote_post() with "blocking" => false), and a checkout must not stop half way
+ * because the browser's tab was closed.
  *
  * All are flags that a signal handler may set; PHP calls embed_on_interrupt()
  * when it next looks (EG(vm_interrupt)). What it does not look at while it waits
@@ -32,6 +38,7 @@
 static volatile sig_atomic_t interrupt_late;
 static volatile sig_atomic_t interrupt_cancelled;
 static volatile sig_atomic_t interrupt_alone;
+static volatile sig_atomic_t interrupt_ended; /* the script, by itself */
 static unsigned int interrupt_writes;
 static uint64_t interrupt_begin_usec; /* of the request that runs */
 static void (*interrupt_next)(zend_execute_data *execute_data);
@@ -41,6 +48,7 @@ void sapi_interrupt_begin(void) {
         interrupt_late = 0;
         interrupt_cancelled = 0;
         interrupt_alone = 0;
+        interrupt_ended = 0;
         interrupt_writes = 0;
 }
 
@@ -95,7 +103,7 @@ static void embed_on_interrupt(zend_execute_data *execute_data) {
 
 void embed_on_client_gone(void) {
         PG(connection_status) |= PHP_CONNECTION_ABORTED;
-        if (!EG(current_execute_data)) { /* no script runs any more, but the session's handler will */
+        if (!EG(current_execute_data) || interrupt_ended) { /* what runs now, or will, is the cleaning up */
                 interrupt_mark_alone();
                 return;
         }
@@ -106,11 +114,17 @@ void embed_on_client_gone(void) {
                 php_handle_aborted_connection();
 }
 
-void embed_check_client(void) {
+void embed_interrupt_end(void) {
+        interrupt_ended = 1;
+        if (interrupt_alone) /* PHP has not come to it, and would end the first shutdown function */
+                interrupt_mark_alone();
+}
+
+void embed_check_abort(void) {
         SapiContext *context = embed_context();
 
-        if (!context || context->finished || context->aborted || interrupt_alone ||
-            !context->request->is_gone(context->request->userdata))
+        if (!context || context->finished || context->aborted || interrupt_alone || interrupt_ended ||
+            !context->request->is_aborted(context->request->userdata))
                 return;
 
         interrupt_alone = 1;

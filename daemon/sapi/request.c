@@ -126,6 +126,7 @@ static void embed_run(SapiContext *context, char *script, bool known) {
         if (CG(unclean_shutdown))
                 request->retire = true;
 
+        embed_interrupt_end();
         zend_first_try {
                 php_request_shutdown(NULL);
         }

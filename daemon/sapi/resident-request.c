@@ -260,6 +260,7 @@ bool resident_end(SapiContext *context) {
         };
         volatile bool ok;
 
+        embed_interrupt_end();
         ok = resident_do(resident_run_shutdown);
         embed_set_error_header();
         zend_unset_timeout();

@@ -57,7 +57,7 @@ static ssize_t boot_read_body(void *userdata, void *data, size_t size) {
         return 0;
 }
 
-static bool boot_is_gone(void *userdata) {
+static bool boot_is_aborted(void *userdata) {
         return false;
 }
 
@@ -118,7 +118,7 @@ void sapi_run_resident(SapiResident *options) {
                 .write = boot_write,
                 .flush = boot_flush,
                 .finish = boot_finish,
-                .is_gone = boot_is_gone,
+                .is_aborted = boot_is_aborted,
         };
         resident.context = (SapiContext){ .request = &resident.boot };
         if (boot_fill_params(options) < 0)
@@ -138,6 +138,7 @@ void sapi_run_resident(SapiResident *options) {
         options->gave_up = CG(unclean_shutdown);
 
         /* after a bailout in a request this runs the shutdown functions and answers it */
+        embed_interrupt_end();
         zend_first_try {
                 php_request_shutdown(NULL);
         }

@@ -110,8 +110,8 @@ struct SapiRequest {
         int (*finish)(void *userdata, int exit_status, bool early);
         /* An error for the front end's log (fastcgi.logging); may be NULL. */
         void (*write_error)(void *userdata, const char *text, size_t size);
-        /* Whether the client has gone or the front end given up. Safe in a signal handler. */
-        bool (*is_gone)(void *userdata);
+        /* Whether the front end has taken the request back. Safe in a signal handler. */
+        bool (*is_aborted)(void *userdata);
         /* The script that will run, once it is known. */
         void (*on_script)(void *userdata, const char *path);
         /* Each header line of the answer, when the head goes out; may be NULL. */

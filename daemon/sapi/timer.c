@@ -18,8 +18,8 @@
  * hard_timeout. So the interval timer ends there; the next request, in this
  * worker or another, starts it again.
  *
- * The same tick is where a busy script learns that its client has gone: nobody
- * else looks at the connection while it runs.
+ * The same tick is where a busy script learns that the front end has taken its
+ * request back: nobody else looks at the connection while it runs.
  */
 
 #include "sapi/internal.h"
@@ -65,7 +65,7 @@ static void timer_on_tick(int signo) {
                 return;
         }
 
-        embed_check_client();
+        embed_check_abort();
         embed_tell_blocking();
         if (timer.ticks_left > 0 && --timer.ticks_left == 0)
                 timer_expire();

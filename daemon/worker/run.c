@@ -52,10 +52,10 @@ static void run_write_error(void *userdata, const char *text, size_t size) {
 }
 
 /* Called in a signal handler. */
-static bool run_is_gone(void *userdata) {
+static bool run_is_aborted(void *userdata) {
         const Run *run = userdata;
 
-        return intake_is_abandoned(&run->worker->intake);
+        return intake_is_aborted(&run->worker->intake);
 }
 
 static int run_finish(void *userdata, int exit_status, bool early) {
@@ -209,7 +209,7 @@ static void run_fill_request(Run *run) {
                 .flush = run_flush,
                 .finish = run_finish,
                 .write_error = run_write_error,
-                .is_gone = run_is_gone,
+                .is_aborted = run_is_aborted,
                 .on_script = run_on_script,
                 .on_opcache = run_on_opcache,
                 .on_header = run->worker->access.n_wanted > 0 ? run_on_header : NULL,

@@ -3,14 +3,18 @@
 
 import os
 import signal
-import socket
 import sys
 import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import fpm  # noqa: E402
 from engine import Engine, until  # noqa: E402
 from fcgi import ABORT, COMPLETE, PARAMS, STDIN, Peer, begin, encoded, record, whole  # noqa: E402
+
+# Works for a while, as shutdown functions and handlers of sessions may.
+AFTER = ('touch(__FILE__ . ".begun"); $t = hrtime(true); while (hrtime(true) - $t < 2e9) for ($i = 0; $i < 1000; $i++) sqrt($i); '
+         'touch(__FILE__ . ".finished");')
 
 SCRIPTS = {
     "hello.php": '<?php echo "hello";',
@@ -27,10 +31,13 @@ SCRIPTS = {
                'echo "done";',
     "set.php": '<?php set_time_limit(1); while (true);',
     "nap.php": '<?php set_time_limit(1); sleep(2); echo "slept";',
-    "alone.php": '<?php register_shutdown_function(function () { file_put_contents("gone", connection_status()); });'
+    "alone.php": '<?php register_shutdown_function(function () { file_put_contents(__DIR__ . "/gone", connection_status()); });'
                  'ignore_user_abort((bool) $_GET["ignore"]); $t = hrtime(true);'
                  'while (hrtime(true) - $t < 3e9) for ($i = 0; $i < 1000; $i++) sqrt($i);'
                  'file_put_contents("finished", "yes");',
+    "after.php": '<?php register_shutdown_function(function () { ' + AFTER + ' });',
+    "session.php": '<?php session_set_save_handler(fn() => true, fn() => true, fn() => "", function () { ' + AFTER + ' return true; }, '
+                   'fn() => true, fn() => 0); session_start(); $_SESSION["a"] = 1;',
     "echo.php": '<?php for ($i = 0; $i < 200; $i++) { echo str_repeat("x", 100000); flush(); usleep(10000); }'
                 'file_put_contents("finished", "yes");',
     "endless.php": '<?php fpassthru(popen("yes", "r"));',
@@ -123,35 +130,62 @@ class EndsTest(unittest.TestCase):
         small.send(record(PARAMS, head[20:]), record(PARAMS), record(STDIN))
         self.assertEqual(small.answer()[0], b"hello")
 
-    def test_a_client_that_goes_away(self):
+    def beside(self, pool):
+        """The pool, and php-fpm where there is one."""
+        if fpm.AVAILABLE:
+            theirs = fpm.Fpm(pool.root)
+            self.addCleanup(theirs.remove)
+            return pool, theirs.start()
+        return (pool,)
+
+    def test_a_client_that_hangs_up(self):
+        """Who writes nothing runs to the end: applications call themselves and do not wait for the answer."""
         pool = self.pool("workers: { max = 1; };")
         gone, finished = (os.path.join(pool.root, name) for name in ("gone", "finished"))
-
-        for way in ("close", "abort"):
-            before = pool.ask("pid.php").body
-            peer = self.send(pool, "alone.php", "ignore=0")
-            time.sleep(0.3)
-            if way == "close":
+        for server in self.beside(pool):
+            for ignore in (0, 1):
+                peer = self.send(server, "alone.php", f"ignore={ignore}")
+                time.sleep(0.3)
                 peer.socket.close()
-            else:
-                peer.send(record(ABORT))
-            until(f"the script notices ({way})", lambda: os.path.exists(gone), 2)
-            with open(gone, encoding="ascii") as f:
-                self.assertEqual(f.read(), "1", "connection_aborted()")
-            if way == "abort":
-                self.assertEqual(peer.answer()[2], COMPLETE, "and the connection goes on")
-                peer.send(whole(encoded(os.path.join(pool.root, "hello.php"))))
-                self.assertEqual(peer.answer()[0], b"hello")
-            self.assertFalse(os.path.exists(finished))
-            os.unlink(gone)
-            self.assertEqual(pool.ask("pid.php").body, before, "the worker is as good as before")
+                until("its end", lambda: os.path.exists(gone) and os.path.getsize(gone), 9)
+                self.assertTrue(os.path.exists(finished), (type(server).__name__, ignore))
+                with open(gone, encoding="ascii") as f:
+                    self.assertEqual(f.read(), "0", "nothing was written, so nothing was noticed")
+                os.unlink(finished)
+                os.unlink(gone)
+
+    def test_a_front_end_that_aborts(self):
+        pool = self.pool("workers: { max = 1; };")
+        gone, finished = (os.path.join(pool.root, name) for name in ("gone", "finished"))
+        before = pool.ask("pid.php").body
+        peer = self.send(pool, "alone.php", "ignore=0")
+        time.sleep(0.3)
+        peer.send(record(ABORT))
+        until("the script notices", lambda: os.path.exists(gone) and os.path.getsize(gone), 2)
+        with open(gone, encoding="ascii") as f:
+            self.assertEqual(f.read(), "1", "connection_aborted()")
+        self.assertEqual(peer.answer()[2], COMPLETE, "and the connection goes on")
+        peer.send(whole(encoded(os.path.join(pool.root, "hello.php"))))
+        self.assertEqual(peer.answer()[0], b"hello")
+        self.assertFalse(os.path.exists(finished))
+        self.assertEqual(pool.ask("pid.php").body, before, "the worker is as good as before")
 
         peer = self.send(pool, "alone.php", "ignore=1")
         time.sleep(0.3)
-        peer.socket.close()
+        peer.send(record(ABORT))
         until("who wants to goes on", lambda: os.path.exists(finished), 6)
-        os.unlink(finished)
 
+    def test_shutdown_functions_and_sessions_run_to_their_end(self):
+        pool = self.pool("workers: { max = 1; };")
+        for script in ("after.php", "session.php"):
+            peer = self.send(pool, script)
+            until(f"{script} has ended itself", lambda s=script: os.path.exists(os.path.join(pool.root, s + ".begun")))
+            peer.send(record(ABORT))
+            until(script, lambda s=script: os.path.exists(os.path.join(pool.root, s + ".finished")), 6)
+
+    def test_writes_to_a_client_that_has_gone(self):
+        pool = self.pool("workers: { max = 1; };")
+        finished = os.path.join(pool.root, "finished")
         peer = self.send(pool, "echo.php")
         peer.record()
         peer.socket.close()

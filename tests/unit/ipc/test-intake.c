@@ -387,10 +387,11 @@ enum {
         _WAY_MAX,
 };
 
-static bool is_abandoned(bool tcp, int way) {
+/* What intake_is_abandoned() says, or intake_is_aborted(). */
+static bool ask_of(bool (*function)(const Intake *intake), bool tcp, int way) {
         Buffer wire = WIRE_NULL, more = WIRE_NULL;
         Intake intake;
-        bool abandoned;
+        bool answer;
         int fds[2];
 
         if (tcp)
@@ -415,29 +416,39 @@ static bool is_abandoned(bool tcp, int way) {
                 fds[1] = fd_close(fds[1]);
         usleep(1000); /* loopback is not instant */
 
-        abandoned = intake_is_abandoned(&intake);
+        answer = function(&intake);
         fd_close(fds[1]);
         intake_done(&intake);
         buffer_done(&wire);
         buffer_done(&more);
-        return abandoned;
+        return answer;
 }
 
 static void test_who_has_gone_and_who_only_waits(void) {
         static const bool expected_unix[_WAY_MAX] = { [WAY_ABORT] = true, [WAY_CLOSE] = true };
 
         for (int way = 0; way < _WAY_MAX; way++)
-                if (is_abandoned(false, way) != expected_unix[way])
+                if (ask_of(intake_is_abandoned, false, way) != expected_unix[way])
                         test_fail("unix, way %d", way);
 
-        test_true(!is_abandoned(true, WAY_NOTHING));
-        test_true(!is_abandoned(true, WAY_STOP));
-        test_true(is_abandoned(true, WAY_ABORT));
-        test_true(is_abandoned(true, WAY_CLOSE));
+        test_true(!ask_of(intake_is_abandoned, true, WAY_NOTHING));
+        test_true(!ask_of(intake_is_abandoned, true, WAY_STOP));
+        test_true(ask_of(intake_is_abandoned, true, WAY_ABORT));
+        test_true(ask_of(intake_is_abandoned, true, WAY_CLOSE));
+}
+
+static void test_only_the_record_aborts(void) {
+        for (int way = 0; way < _WAY_MAX; way++) {
+                if (ask_of(intake_is_aborted, false, way) != (way == WAY_ABORT))
+                        test_fail("unix, way %d", way);
+                if (ask_of(intake_is_aborted, true, way) != (way == WAY_ABORT))
+                        test_fail("tcp, way %d", way);
+        }
 }
 
 int main(void) {
         test_run(test_who_has_gone_and_who_only_waits);
+        test_run(test_only_the_record_aborts);
         test_run(test_a_request_in_one_piece);
         test_run(test_a_request_cut_at_every_byte);
         test_run(test_half_a_request_travels_at_every_byte);
