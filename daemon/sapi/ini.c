@@ -4,7 +4,7 @@
  *
  * From weakest to strongest: our defaults for the sandbox (embed_ini_defaults),
  * php.ini and its scan directory, php.values and php.admin_values of the pool
- * (ini_entries, which PHP parses last), [PATH=] and [HOST=] sections,
+ * (ini-values.c, which PHP parses last), [PATH=] and [HOST=] sections,
  * .user.ini, and PHP_VALUE of the front end where the pool allows it. All of
  * the pool's values are there before the modules start, so they may be any
  * directive; admin values are then locked against ini_set().
@@ -19,65 +19,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "util/parse.h"
-
-static int append(char **text, size_t *size, const char *format, const char *a, int a_size, const char *b) {
-        char *line, *grown;
-        int n = asprintf(&line, format, a_size, a, b);
-
-        if (n < 0)
-                return -ENOMEM;
-
-        grown = realloc(*text, *size + (size_t)n + 1);
-        if (grown) {
-                memcpy(grown + *size, line, (size_t)n + 1);
-                *text = grown;
-                *size += (size_t)n;
-        }
-        free(line);
-        return grown ? 0 : -ENOMEM;
-}
-
-/*
- * "name=value" becomes name="value": quotes keep ; and = and spaces together. Values with quotes
- * stay as written, and so do flags of error_reporting, whose names are constants only without quotes.
- */
-static bool ini_stands_as_written(const char *entry, const char *value) {
-        return strchr(value, '"') || (strncmp(entry, "error_reporting=", strlen("error_reporting=")) == 0 &&
-                                      parse_is_flags(value));
-}
-
-static int append_values(char **text, size_t *size, char **values) {
-        for (char **v = values; v && *v; v++) {
-                const char *equals = strchr(*v, '=');
-                int r;
-
-                if (!equals)
-                        continue;
-                r = append(text,
-                           size,
-                           ini_stands_as_written(*v, equals + 1) ? "%.*s=%s\n" : "%.*s=\"%s\"\n",
-                           *v,
-                           (int)(equals - *v),
-                           equals + 1);
-                if (r < 0)
-                        return r;
-        }
-
-        return 0;
-}
-
-SapiIniEntries embed_ini_entries(const SapiOptions *options) {
-        char *text = strdup("");
-        size_t size = 0;
-
-        if (!text || append_values(&text, &size, options->values) < 0 ||
-            append_values(&text, &size, options->admin_values) < 0) {
-                free(text);
-                return NULL;
-        }
-
-        return text;
-}
 
 const char *embed_ini_path(const SapiOptions *options) {
         static char path[64];

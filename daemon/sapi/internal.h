@@ -114,8 +114,10 @@ void embed_timer_forget(void); /* in a fork, which inherits no timers (setitimer
 /* directory.c */
 void embed_change_directory(const char *script, bool known);
 
-/* ini.c */
+/* ini-values.c */
 SapiIniEntries embed_ini_entries(const SapiOptions *options);
+
+/* ini.c */
 const char *embed_ini_path(const SapiOptions *options);
 void embed_ini_defaults(HashTable *configuration);
 void embed_ini_before_opcache(void);

@@ -433,6 +433,48 @@ class RequestSettingsTest(Compared):
         self.ask("ini.php")
 
 
+LEVELS = ("E_ALL & ~(E_NOTICE | E_USER_NOTICE)", "32767&~8192", "E_ALL ^ E_NOTICE", "!E_ALL")
+WORDS = ("On", "off", "YES", "No", "true", "False", "none", "Null", "Offline", "Nothing")
+# Settings that are texts, whatever they say.
+TEXTS = ("user_agent", "error_prepend_string", "error_append_string", "auto_prepend_file", "sendmail_from", "default_mimetype", "arg_separator.output",
+         "docref_root", "docref_ext", "mail.log")
+
+
+class PoolValuesTest(Compared):
+    """php.values and php.admin_values, and the same in php-fpm's pool file"""
+
+    settings = dict(zip(TEXTS, WORDS)) | {"auto_prepend_file": "none", "display_errors": "Off", "log_errors": "No", "html_errors": "yes"}
+    free = {"error_reporting": "E_ALL & ~E_DEPRECATED & ~E_STRICT", "precision": "7", "session.use_strict_mode": "On", "memory_limit": "99M"}
+    scripts = {
+        "values.php": "<?php $o = [error_reporting()]; foreach (" + repr([*TEXTS, "display_errors", "log_errors", "html_errors", *free]) +
+                      " as $n) $o[$n] = ini_get($n); echo json_encode($o);",
+        "level.php": "<?php echo json_encode([error_reporting(), ini_get('error_reporting')]);",
+    }
+
+    def test_words_and_error_levels(self):
+        print()
+        self.same("values", lambda server: told(server, get("values.php")))
+
+    def test_error_levels(self):
+        for level in LEVELS:
+            with self.subTest(level):
+                sides = Sides(self.scripts, {"error_reporting": level})
+                self.addCleanup(sides.remove)
+                sides.start()
+                ours, theirs = sides.both(lambda server: json.loads(told(server, get("level.php"))["body"]))
+                self.assertEqual(ours, theirs or ours)
+                self.assertEqual(str(ours[0]), ours[1])
+
+    def test_other_values_are_texts(self):
+        values = {"user_agent": "a; b = {c} | $d", "error_prepend_string": "E_ALL & (", "error_append_string": "E_ALL 5", "sendmail_from": "E_ALL &",
+                  "docref_root": "(E_ALL))", "docref_ext": "E_ALL & 5M", "mail.log": "E_ALL & e_notice", "precision": "3"}
+        pool = Engine("php: { values = [ " + ", ".join(f'"{name}={value}"' for name, value in values.items()) + " ]; };")
+        self.addCleanup(pool.remove)
+        pool.write("values.php", "<?php foreach (" + repr(list(values)) + " as $n) $o[$n] = ini_get($n); echo json_encode($o);")
+        pool.start()
+        self.assertEqual(json.loads(pool.ask("values.php").body), values)
+
+
 class DocumentRootTest(Compared):
     """doc_root of php.ini; php-src: fcgi-env-pif-php-admin-doc-root"""
 
