@@ -262,8 +262,7 @@ PHP_INI_END()
 static PHP_MINIT_FUNCTION(pool) {
         REGISTER_INI_ENTRIES();
         embed_register_log_levels(type, module_number);
-        embed_ini_before_opcache();
-        return SUCCESS;
+        return embed_ini_before_opcache() < 0 ? FAILURE : SUCCESS;
 }
 
 static PHP_MSHUTDOWN_FUNCTION(pool) {

@@ -7,12 +7,20 @@
  * kinds do not, because php.ini and php-fpm's pool file make something else of
  * them, and PHP reads the text behind quotes as 0: error levels ("E_ALL &
  * ~E_DEPRECATED"), and the words that are "1" or "" (zend_ini_scanner.l).
+ *
+ * What takes functions and classes away is no such line. It adds to what php.ini
+ * says, as under php-fpm (fpm_php_apply_defines_ex()): who takes some from all
+ * sites does not give them back to the one that names another.
  */
 
 #include "sapi/internal.h"
 
+#include <Zend/zend_ini.h>
 #include <stdio.h>
+#include "util/log.h"
 #include "util/parse.h"
+
+static const char *const value_lists[] = { "disable_functions", "disable_classes" };
 
 static int append(char **text, size_t *size, const char *format, const char *a, int a_size, const char *b) {
         char *line, *grown;
@@ -48,12 +56,27 @@ static const char *value_format(const char *value) {
                                                                                    : "%.*s=\"%s\"\n";
 }
 
+/* Whether the text before '=' is @name. */
+static bool value_is_named(const char *value, const char *name) {
+        size_t size = strcspn(value, " \t=");
+
+        return size == strlen(name) && memcmp(value, name, size) == 0;
+}
+
+static bool value_is_list(const char *value) {
+        for (size_t i = 0; i < ELEMENTSOF(value_lists); i++)
+                if (value_is_named(value, value_lists[i]))
+                        return true;
+
+        return false;
+}
+
 static int append_values(char **text, size_t *size, char **values) {
         for (char **v = values; v && *v; v++) {
                 const char *equals = strchr(*v, '=');
                 int r;
 
-                if (!equals)
+                if (!equals || value_is_list(*v))
                         continue;
                 r = append(text, size, value_format(equals + 1), *v, (int)(equals - *v), equals + 1);
                 if (r < 0)
@@ -74,4 +97,66 @@ SapiIniEntries embed_ini_entries(const SapiOptions *options) {
         }
 
         return text;
+}
+
+/* @text becomes its old self, a comma, and what @values have under @name. */
+static int list_join(char **text, char **values, const char *name) {
+        for (char **v = values; v && *v; v++) {
+                char *joined;
+
+                if (!value_is_named(*v, name) || !strchr(*v, '='))
+                        continue;
+                if (asprintf(&joined, "%s,%s", *text, strchr(*v, '=') + 1) < 0)
+                        return -ENOMEM;
+                free(*text);
+                *text = joined;
+        }
+
+        return 0;
+}
+
+/* PHP parts the list at commas and spaces; quotes, which are as good in php.ini, would become part of a name. */
+static void list_remove_quotes(char *text) {
+        for (; *text; text++)
+                if (*text == '"' || *text == '\'')
+                        *text = ' ';
+}
+
+int embed_ini_join_lists(const SapiOptions *options) {
+        for (size_t i = 0; i < ELEMENTSOF(value_lists); i++) {
+                const char *name = value_lists[i],
+                           *before = zend_ini_string(name, strlen(name), /* orig= */ 0);
+                char *text = strdup(before ?: "");
+                int r = text ? 0 : -ENOMEM;
+
+                if (r == 0)
+                        r = list_join(&text, options->values, name);
+                if (r == 0)
+                        r = list_join(&text, options->admin_values, name);
+                if (r == 0 && strcmp(text, before ?: "") != 0) {
+                        list_remove_quotes(text);
+                        embed_ini_set_for_all(name, text);
+                }
+                free(text);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+bool embed_ini_refuse(const char *name) {
+        static LogLimit limit = LOG_LIMIT(60 * 1000000, 1);
+        char message[256];
+
+        if (strcmp(name, "extension") != 0 && strcmp(name, "zend_extension") != 0 && !value_is_list(name))
+                return false;
+
+        (void)snprintf(message,
+                       sizeof(message),
+                       "'%s' of PHP_VALUE or PHP_ADMIN_VALUE has no effect: it belongs in php.admin_values",
+                       name);
+        if (log_limit_below(&limit))
+                embed_log_message(message, LOG_WARNING);
+        return true;
 }

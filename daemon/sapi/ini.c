@@ -100,20 +100,8 @@ static bool ini_is_in_values(char **values, const char *name) {
         return false;
 }
 
-/*
- * When php.ini is read, and before opcache starts. Without time stamps opcache
- * takes what its file cache has, however old: code that was deployed before a
- * restart or a reload would not be seen after it. So that goes without ours.
- */
-void embed_ini_before_opcache(void) {
-        if (ini_is_off("opcache.validate_timestamps") &&
-            ini_is_ours("opcache.file_cache", embed_options->cache_directory, "opcache"))
-                (void)zend_hash_str_del(ini_configuration,
-                                        ZEND_STRL("opcache.file_cache")); /* it is there */
-}
-
 /* For the life of the process, before any request. */
-static void ini_set_for_all(const char *name, const char *value) {
+void embed_ini_set_for_all(const char *name, const char *value) {
         zend_ini_entry *entry = zend_hash_str_find_ptr(EG(ini_directives), name, strlen(name));
         zend_string *text;
 
@@ -131,6 +119,20 @@ static void ini_set_for_all(const char *name, const char *value) {
 }
 
 /*
+ * When php.ini is read, and before opcache starts. Without time stamps opcache
+ * takes what its file cache has, however old: code that was deployed before a
+ * restart or a reload would not be seen after it. So that goes without ours.
+ */
+int embed_ini_before_opcache(void) {
+        if (ini_is_off("opcache.validate_timestamps") &&
+            ini_is_ours("opcache.file_cache", embed_options->cache_directory, "opcache"))
+                (void)zend_hash_str_del(ini_configuration,
+                                        ZEND_STRL("opcache.file_cache")); /* it is there */
+
+        return embed_ini_join_lists(embed_options);
+}
+
+/*
  * Debian's php.ini turns the cleaning of sessions off, because a timer of its own
  * cleans /var/lib/php/sessions; nobody cleans ours but PHP.
  */
@@ -139,7 +141,7 @@ static void ini_clean_sessions(const SapiOptions *options) {
             ini_is_ours("session.save_path", options->state_directory, "sessions") &&
             !ini_is_in_values(options->values, "session.gc_probability") &&
             !ini_is_in_values(options->admin_values, "session.gc_probability"))
-                ini_set_for_all("session.gc_probability", "1");
+                embed_ini_set_for_all("session.gc_probability", "1");
 }
 
 static void embed_ini_make_directory(const char *directory, const char *leaf) {
@@ -182,7 +184,7 @@ static void embed_ini_apply_line(zval *name, zval *value, zval *index, int callb
         const int *mode = arg;
         zend_ini_entry *entry;
 
-        if (callback_type != ZEND_INI_PARSER_ENTRY || !value)
+        if (callback_type != ZEND_INI_PARSER_ENTRY || !value || embed_ini_refuse(Z_STRVAL_P(name)))
                 return;
 
         /* undone by PHP at the end of the request, unlike php-fpm's, which stick to the worker */

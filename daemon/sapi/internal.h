@@ -116,11 +116,15 @@ void embed_change_directory(const char *script, bool known);
 
 /* ini-values.c */
 SapiIniEntries embed_ini_entries(const SapiOptions *options);
+int embed_ini_join_lists(
+        const SapiOptions *options);     /* when php.ini's are known, before they are used; -errno */
+bool embed_ini_refuse(const char *name); /* whether no request may bring it; then it has been logged */
 
 /* ini.c */
 const char *embed_ini_path(const SapiOptions *options);
 void embed_ini_defaults(HashTable *configuration);
-void embed_ini_before_opcache(void);
+int embed_ini_before_opcache(void); /* -errno */
+void embed_ini_set_for_all(const char *name, const char *value);
 void embed_ini_after_start(const SapiOptions *options);
 void embed_ini_make_directories(const SapiOptions *options);
 void embed_ini_apply_params(SapiContext *context);

@@ -475,6 +475,28 @@ class PoolValuesTest(Compared):
         self.assertEqual(json.loads(pool.ask("values.php").body), values)
 
 
+class DisabledTest(Compared):
+    """disable_functions of php.ini and of the pool"""
+
+    ini = "disable_functions = exec, system\ndisable_classes = SplHeap\n"
+    settings = {"disable_functions": "passthru,shell_exec", "disable_classes": "SplFixedArray"}
+    free = {"disable_functions": "popen"}
+    scripts = {"there.php": "<?php foreach (['exec', 'system', 'passthru', 'shell_exec', 'popen', 'proc_open'] as $f) $o[$f] = function_exists($f);"
+                            "try { @new SplFixedArray(1); $o['class'] = 'made'; } catch (Error $e) { $o['class'] = get_class($e); } echo json_encode($o);"}
+
+    def test_both_count(self):
+        print()
+        self.same("functions", lambda server: told(server, get("there.php")))
+        there = json.loads(told(self.sides.ours, get("there.php"))["body"])
+        self.assertEqual([name for name, value in there.items() if value is True], ["proc_open"])
+
+    def test_no_request_takes_any_away(self):
+        for name in ("disable_functions", "disable_classes", "extension"):
+            there = json.loads(told(self.sides.ours, get("there.php", PHP_ADMIN_VALUE=f"{name}=proc_open"))["body"])
+            self.assertIs(there["proc_open"], True)
+        self.assertRegex(self.sides.ours.log(), "'disable_functions' of PHP_VALUE or PHP_ADMIN_VALUE has no effect")
+
+
 class DocumentRootTest(Compared):
     """doc_root of php.ini; php-src: fcgi-env-pif-php-admin-doc-root"""
 
