@@ -8,6 +8,11 @@
  *
  * CONTENT_MAX is a multiple of eight, so full records need no padding. A peer
  * that takes nothing for timeout_msec is given up: it would hold the worker.
+ *
+ * An answer that comes slowly must not wait for a full buffer: front ends take a
+ * long silence for the end (nginx: fastcgi_read_timeout, 60 s). php-fpm sends every
+ * 8 KB, and so does this if nothing has been sent for LATE_USEC. The clock is read
+ * only when the buffer passes a multiple of that.
  */
 
 #include <assert.h>
@@ -19,9 +24,12 @@
 #include <sys/uio.h>
 #include "fcgi/record.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "worker/answer.h"
 
 #define CONTENT_MAX      65528U
+#define LATE_SIZE        8192U
+#define LATE_USEC        USEC_PER_SEC
 #define RECORDS_PER_SEND 8U
 
 int answer_init(Answer *answer, int timeout_msec, _Atomic uint32_t *begun) {
@@ -41,6 +49,7 @@ void answer_begin(Answer *answer, int fd, uint16_t id) {
         answer->failed = false;
         answer->content_size = 0;
         answer->sent_size = 0;
+        answer->sent_usec = clock_now_usec();
         atomic_store_explicit(answer->begun, 0, memory_order_relaxed);
 }
 
@@ -133,7 +142,20 @@ static int answer_write_through(Answer *answer, const uint8_t *data, size_t size
         return 0;
 }
 
+/* The buffer has passed a multiple of LATE_SIZE. */
+static int answer_look(Answer *answer) {
+        uint64_t now = clock_now_usec();
+
+        if (now - answer->sent_usec < LATE_USEC)
+                return 0;
+
+        answer->sent_usec = now;
+        return answer_flush(answer);
+}
+
 int answer_write(Answer *answer, const void *data, size_t size) {
+        size_t before = answer->content_size;
+
         if (answer->failed)
                 return -EPIPE;
 
@@ -142,7 +164,7 @@ int answer_write(Answer *answer, const void *data, size_t size) {
 
         memcpy(answer->buffer + FCGI_HEADER_SIZE + answer->content_size, data, size);
         answer->content_size += size;
-        return 0;
+        return answer->content_size / LATE_SIZE > before / LATE_SIZE ? answer_look(answer) : 0;
 }
 
 int answer_write_error(Answer *answer, const void *data, size_t size) {

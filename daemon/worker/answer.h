@@ -22,6 +22,7 @@ struct Answer {
         _Atomic uint32_t *begun; /* borrowed: set when the first bytes of the answer go out */
         uint8_t *buffer;         /* owned: room for a record header, content, END_REQUEST */
         size_t content_size;     /* bytes of content in buffer */
+        uint64_t sent_usec;      /* when the answer began, or last left because it had waited */
         uint64_t sent_size;      /* bytes of content sent; a signal handler looks at it */
 };
 
@@ -30,7 +31,10 @@ void answer_done(Answer *answer);
 
 void answer_begin(Answer *answer, int fd, uint16_t id);
 
-/* 0 or -errno: the peer is gone. Data beyond the buffer are sent from where they lie. */
+/*
+ * 0 or -errno: the peer is gone. Data beyond the buffer are sent from where they lie,
+ * and what has waited in it for a second leaves with the next few kilobytes.
+ */
 int answer_write(Answer *answer, const void *data, size_t size);
 int answer_flush(Answer *answer);
 /* A STDERR record of its own, before what is collected. Longer text is cut to one record. */

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include "fcgi/client.h"
 #include "test.h"
+#include "util/clock.h"
 #include "util/fd.h"
 #include "worker/answer.h"
 
@@ -94,6 +95,36 @@ static void test_records_are_well_formed_at_every_size(void) {
         }
 }
 
+/* How much has arrived after @n pieces of a kilobyte; @late: the last send is long ago. */
+static size_t arrived_after(size_t n, bool late) {
+        static const uint8_t data[1024];
+        static uint8_t got[128 * 1024];
+        Answer answer;
+        ssize_t size;
+        int fds[2];
+
+        test_int(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+        test_int(answer_init(&answer, 1000, &begun), 0);
+        answer_begin(&answer, fds[0], 1);
+        if (late)
+                answer.sent_usec -= 2 * USEC_PER_SEC;
+        for (size_t i = 0; i < n; i++)
+                test_int(answer_write(&answer, data, sizeof(data)), 0);
+        size = recv(fds[1], got, sizeof(got), MSG_DONTWAIT);
+        answer_done(&answer);
+        close(fds[0]);
+        close(fds[1]);
+        return size > 0 ? (size_t)size : 0;
+}
+
+static void test_what_comes_slowly_does_not_wait_for_a_full_buffer(void) {
+        test_int(arrived_after(7, true), 0);
+        test_int(arrived_after(8, true), 8 + 8192);
+        test_int(arrived_after(40, true), 8 + 8192); /* and then it is quick */
+        test_int(arrived_after(63, false), 0);
+        test_true(arrived_after(64, false) > 0);
+}
+
 static void test_a_peer_that_has_gone_is_noticed(void) {
         uint8_t data[70000] = {};
         Answer answer;
@@ -126,6 +157,7 @@ static void test_a_peer_that_takes_nothing_is_given_up(void) {
 
 int main(void) {
         test_run(test_records_are_well_formed_at_every_size);
+        test_run(test_what_comes_slowly_does_not_wait_for_a_full_buffer);
         test_run(test_a_peer_that_has_gone_is_noticed);
         test_run(test_a_peer_that_takes_nothing_is_given_up);
         return 0;
