@@ -193,22 +193,43 @@ PHP_FUNCTION(fpm_get_status) {
 
 /*
  * libphp is made for the command line too, and has functions that no SAPI of web
- * servers has, php-fpm's least: scripts ask for them to know where they are.
+ * servers has, php-fpm's least: scripts ask for them to know where they are. Who
+ * asks for the module then calls them, so it goes as well, before PHP starts it.
+ * Modules are numbered without gaps (zend_next_free_module()).
  */
-void embed_functions_hide(void) {
-        zend_function *function;
-        zend_string *name;
+static void functions_remove_module(const char *name) {
+        zend_module_entry *module, *removed = zend_hash_str_find_ptr(&module_registry, name, strlen(name));
 
-        if (embed_options->is_resident) /* more like a program of the command line */
+        if (!removed)
                 return;
 
-        ZEND_HASH_FOREACH_STR_KEY_PTR(CG(function_table), name, function) {
-                if (zend_string_equals_literal(name, "chroot") ||
-                    (name && strncmp(ZSTR_VAL(name), "pcntl_", 6) == 0 &&
-                     function->type == ZEND_INTERNAL_FUNCTION))
-                        (void)zend_hash_del(CG(function_table), name); /* it is there */
+        zend_unregister_functions(removed->functions, /* count= */ -1, /* function_table= */ NULL);
+        ZEND_HASH_FOREACH_PTR(&module_registry, module) {
+                if (module->module_number > removed->module_number)
+                        module->module_number--;
         }
         ZEND_HASH_FOREACH_END();
+        (void)zend_hash_str_del(&module_registry, name, strlen(name)); /* it is there */
+}
+
+static int embed_register_extensions(void) {
+        int r = php_register_internal_extensions();
+
+        /* a resident script is more like a program of the command line */
+        if (r == SUCCESS && !embed_options->is_resident)
+                functions_remove_module("pcntl");
+        return r;
+}
+
+void embed_functions_choose(void) {
+        php_register_internal_extensions_func = embed_register_extensions;
+}
+
+void embed_functions_hide(void) {
+        if (embed_options->is_resident)
+                return;
+
+        (void)zend_hash_str_del(CG(function_table), ZEND_STRL("chroot")); /* or it is not there */
 
         /*
          * No gaps: at the end of a request PHP cuts the table to the length that it had at

@@ -139,7 +139,8 @@ void embed_register_variables(zval *array);
 char *embed_get_param(const char *name, size_t size);
 
 /* functions.c */
-void embed_functions_hide(void);
+void embed_functions_choose(void); /* before PHP starts */
+void embed_functions_hide(void);   /* when it has */
 
 /* resident-functions.c, resident.c */
 void embed_register_log_levels(int type, int module_number);

@@ -127,6 +127,7 @@ int sapi_start(const SapiOptions *options) {
         if (access(scan_directory, X_OK) == 0)
                 (void)setenv("PHP_INI_SCAN_DIR", scan_directory, /* overwrite= */ 0);
 
+        embed_functions_choose();
         if (embed_module.startup(&embed_module) == FAILURE)
                 return -ENOEXEC;
 
