@@ -40,7 +40,10 @@ void embed_flush(void *server_context) {
         if (!context || context->finished || context->aborted)
                 return;
 
-        /* what is in PHP's own buffers stays there, and so does the head, which may still change */
+                /* what is in PHP's own buffers stays there; up to PHP 8.3 so does the head, which may still change (GH-12785) */
+#if PHP_VERSION_ID >= 80400
+        (void)sapi_send_headers(); /* a client that has gone shows below */
+#endif
         if (context->request->flush(context->request->userdata) < 0) {
                 context->aborted = true;
                 embed_on_client_gone();
