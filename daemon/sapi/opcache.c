@@ -8,6 +8,9 @@
  * memory is full) only at a moment when no worker runs a request, is off until
  * then, and after opcache.force_restart_timeout kills those that do. The manager
  * starts a new generation instead.
+ *
+ * It is asked in the request of whoever came, and what it needs is not theirs: a
+ * script that has used its memory_limit up to the last kilobyte must not fail.
  */
 
 #include "sapi/internal.h"
@@ -69,6 +72,14 @@ static zend_function *opcache_function(void) {
         return zend_hash_str_find_ptr(CG(function_table), ZEND_STRL("opcache_get_status"));
 }
 
+/* Twice: where memory has to be given back first, PHP does that and leaves the limit as it was. */
+static void opcache_restore_limit(size_t limit) {
+        limit = MAX2(limit,
+                     zend_memory_usage(/* real_usage= */ true)); /* PHP sets its own at the request's end */
+        (void)zend_set_memory_limit(limit);
+        (void)zend_set_memory_limit(limit);
+}
+
 void embed_sample_opcache(SapiContext *context) {
         static uint64_t sampled_usec;
         zend_function *function;
@@ -86,8 +97,10 @@ void embed_sample_opcache(SapiContext *context) {
 
         ZVAL_FALSE(&argument);
         ZVAL_UNDEF(&status);
+        (void)zend_set_memory_limit(SIZE_MAX); /* it can only fail to lower it */
         zend_call_known_function(function, NULL, NULL, &status, 1, &argument, NULL);
         if (opcache_read(&status, &opcache))
                 context->request->on_opcache(context->request->userdata, &opcache);
         zval_ptr_dtor(&status);
+        opcache_restore_limit((size_t)PG(memory_limit));
 }

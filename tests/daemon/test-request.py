@@ -402,6 +402,31 @@ class RequestTest(unittest.TestCase):
         self.assertIn("/status.php", [p["request-uri"] for p in figures["procs"]])
 
 
+class MemoryTest(unittest.TestCase):
+    def test_the_last_kilobyte_is_the_scripts(self):
+        """Each second the worker asks for opcache's figures, inside a request."""
+        pool = Engine('workers: { max = 1; }; php: { values = [ "memory_limit=8M", "display_errors=0" ]; };')
+        self.addCleanup(pool.remove)
+        path = pool.write("fill.php", '<?php $a = new SplFixedArray(14000); for ($i = 0; $i < $_GET["n"]; $i++) $a[$i] = str_repeat("x", 600 + ($i & 1)); echo "done";')
+        os.utime(path, (1, 1))  # opcache has it: its code takes none of the memory
+        pool.start()
+        most, too_many = 1000, 14000
+        while too_many - most > 1:
+            n = (most + too_many) // 2
+            pool.ask("fill.php", "n=1")  # the first request of a worker needs more
+            if b"done" in pool.ask("fill.php", f"n={n}").body:
+                most = n
+            else:
+                too_many = n
+        bodies = []
+        for n in range(most - 3, most + 2):
+            pool.ask("fill.php", "n=1")
+            time.sleep(1.1)
+            bodies.append(pool.ask("fill.php", f"n={n}").body)
+        self.assertIn(b"done", bodies)
+        self.assertNotIn("in Unknown on line 0", pool.log(), "memory ran out behind the script")
+
+
 class LimitTest(unittest.TestCase):
     def test_what_is_too_large_is_answered(self):
         pool = Engine('limits: { body = "64K"; params = "8K"; }; workers: { max = 1; };')
