@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The current directory is the script's, as under every SAPI
+ * The current directory is the script's, as under every SAPI: the one that the
+ * front end named, and not where a link leads that the script is reached through.
+ * Applications lie beside a link to their framework's front controller.
  *
  * Most requests of a worker run scripts of one directory, so the call is made
  * only when the directory changes. A script, or an extension it uses, may move

@@ -253,7 +253,9 @@ void embed_ini_activate(SapiContext *context) {
                 embed_ini_activate_directory(script);
         }
         if (script)
-                embed_user_ini_activate(script, pairs_get(context->request->params, "DOCUMENT_ROOT", NULL));
+                embed_user_ini_activate(context->path ?: script,
+                                        script,
+                                        pairs_get(context->request->params, "DOCUMENT_ROOT", NULL));
 
         embed_ini_apply_params(context);
 }

@@ -31,9 +31,10 @@ struct SapiOverride {
 /* The request that runs; SG(server_context) points at it. */
 struct SapiContext {
         SapiRequest *request;
-        bool finished;   /* the answer is out */
-        bool aborted;    /* the client is gone */
-        bool has_logged; /* to the front end */
+        const char *path; /* of the script, as the front end means it, links not followed; NULL: as it is */
+        bool finished;    /* the answer is out */
+        bool aborted;     /* the client is gone */
+        bool has_logged;  /* to the front end */
         bool no_memory;
         uint64_t body_left; /* of the body, not read by PHP */
         SapiOverride overrides[SAPI_OVERRIDES_MAX];
@@ -72,8 +73,8 @@ typedef enum SapiPathOutcome {
 } SapiPathOutcome;
 
 /*
- * Resolves the script of the request: *ret_script is a real path that holds
- * until the next call. *ret_known: the same file was found a moment ago, and so
+ * Resolves the script of the request: *ret_script is a real path, and
+ * context->path what it was resolved from; both hold until the next call. *ret_known: the same file was found a moment ago, and so
  * were the directories that lead to it. On refusal *ret_reason is text for the
  * journal.
  */
@@ -131,7 +132,9 @@ void embed_ini_apply_params(SapiContext *context);
 void embed_ini_activate(SapiContext *context); /* [PATH=], [HOST=], .user.ini */
 
 /* user-ini.c */
-void embed_user_ini_activate(const char *script, const char *docroot);
+void embed_user_ini_forget(void); /* paths lead elsewhere now */
+/* @file: the script, links not followed */
+void embed_user_ini_activate(const char *file, const char *script, const char *docroot);
 
 /* variables.c */
 void embed_variables_start(void);

@@ -189,6 +189,8 @@ static SapiPathOutcome path_resolve(const char *path,
                 return path_refuse(SAPI_PATH_MISSING, ret_reason, path, NULL, "found no memory");
         }
 
+        if (entry->path && strcmp(entry->path, path) == 0 && strcmp(entry->real, real) != 0)
+                embed_user_ini_forget();
         free(entry->path);
         free(entry->real);
         *entry = (struct PathEntry){
@@ -206,6 +208,7 @@ static SapiPathOutcome path_resolve(const char *path,
 
 SapiPathOutcome
 embed_find_script(SapiContext *context, char **ret_script, bool *ret_known, const char **ret_reason) {
+        SapiPathOutcome outcome;
         char path[PATH_MAX] = "";
         struct stat st;
         int r;
@@ -234,5 +237,8 @@ embed_find_script(SapiContext *context, char **ret_script, bool *ret_known, cons
         if (!S_ISREG(st.st_mode))
                 return path_refuse(SAPI_PATH_MISSING, ret_reason, path, NULL, "is not a regular file");
 
-        return path_resolve(path, &st, ret_script, ret_known, ret_reason);
+        outcome = path_resolve(path, &st, ret_script, ret_known, ret_reason);
+        if (outcome == SAPI_PATH_FOUND)
+                context->path = path_entry(path)->path;
+        return outcome;
 }

@@ -49,7 +49,7 @@ void embed_fill_request_info(SapiContext *context, char *script) {
 void embed_execute(SapiContext *context, char *script, bool known) {
         zend_file_handle file;
 
-        embed_change_directory(script, known);
+        embed_change_directory(context->path ?: script, known);
         EG(exit_status) = 0; /* the last script's stays there else */
         zend_stream_init_filename(&file, script);
         file.primary_script = true;

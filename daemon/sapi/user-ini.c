@@ -3,8 +3,11 @@
  * .user.ini (php.ini: user_ini.filename, user_ini.cache_ttl)
  *
  * Each directory from the document root down to the script's may have one; the
- * deeper wins. What a file said, or that there is none, is kept for
- * user_ini.cache_ttl seconds. The table has a fixed size: two directories that
+ * deeper wins. They are those of the path that the front end named, links not
+ * followed, as under php-fpm; only where that does not lead through the document
+ * root, those of the real path. What a file said, or that there is none, is kept for
+ * user_ini.cache_ttl seconds, or until a script's path is seen to lead elsewhere:
+ * the link of a deployment was switched. The table has a fixed size: two directories that
  * fall on one place take turns.
  */
 
@@ -27,6 +30,11 @@ static UserIni user_ini_cache[CACHE_SLOTS];
 
 static UserIni *user_ini_place(const char *directory) {
         return &user_ini_cache[zend_inline_hash_func(directory, strlen(directory)) % CACHE_SLOTS];
+}
+
+void embed_user_ini_forget(void) {
+        for (size_t i = 0; i < CACHE_SLOTS; i++)
+                user_ini_cache[i].until_usec = 0;
 }
 
 static void user_ini_activate_directory(const char *directory) {
@@ -81,25 +89,39 @@ static size_t user_ini_linked_root_size(const char *path, size_t size, const cha
         return user_ini_root_size(path, size, real);
 }
 
-void embed_user_ini_activate(const char *script, const char *docroot) {
-        const char *slash = strrchr(script, '/');
-        size_t root_size, size;
+/* The directory of @file into @ret (PATH_MAX bytes); its size, 0: there is none. */
+static size_t user_ini_directory(char *ret, const char *file) {
+        const char *slash = strrchr(file, '/');
+        size_t size = slash ? (size_t)(slash - file) : 0;
+
+        if (size == 0 || size >= PATH_MAX)
+                return 0;
+        memcpy(ret, file, size);
+        ret[size] = '\0';
+        return size;
+}
+
+void embed_user_ini_activate(const char *file, const char *script, const char *docroot) {
         char path[PATH_MAX];
+        size_t root_size, size;
 
-        if (!PG(user_ini_filename) || *PG(user_ini_filename) == '\0' || !slash)
+        if (!PG(user_ini_filename) || *PG(user_ini_filename) == '\0')
                 return;
 
-        size = (size_t)(slash - script);
-        if (size == 0 || size >= sizeof(path))
+        size = user_ini_directory(path, file);
+        if (size == 0)
                 return;
-        memcpy(path, script, size);
-        path[size] = '\0';
-
         root_size = user_ini_root_size(path, size, docroot);
+        if (root_size == 0) {
+                size = user_ini_directory(path, script);
+                root_size = user_ini_root_size(path, size, docroot);
+        }
         if (root_size == 0 && docroot)
                 root_size = user_ini_linked_root_size(path, size, docroot);
-        if (root_size == 0)
-                root_size = size; /* the script stands elsewhere: its own directory alone */
+        if (root_size == 0) { /* it stands elsewhere: its own directory alone */
+                size = user_ini_directory(path, file);
+                root_size = size;
+        }
 
         for (size_t i = root_size; i <= size; i++) {
                 char cut = path[i];

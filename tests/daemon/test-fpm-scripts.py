@@ -475,6 +475,36 @@ class PoolValuesTest(Compared):
         self.assertEqual(json.loads(pool.ask("values.php").body), values)
 
 
+class LinksTest(Compared):
+    """Scripts that are reached through symbolic links"""
+
+    settings = {"user_ini.cache_ttl": "0"}
+    scripts = {
+        "app/real.php": "<?php include 'x.php'; echo json_encode([getcwd(), __FILE__, $x, file_exists('only-there'), ini_get('user_agent'), ini_get('precision')]);",
+        "app/x.php": "<?php $x = 'beside the script';", "app/.user.ini": "user_agent = app\nprecision = 5\n", "app/only-there": "",
+        "public/x.php": "<?php $x = 'beside the link';", "public/.user.ini": "user_agent = public\n",
+        "public/sub/.user.ini": "precision = 6\n",
+    }
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for name, to in (("public/linked.php", "../app/real.php"), ("public/sub/linked.php", "../../app/real.php"), ("public/dir", "../app"),
+                         ("public/sub/dir", "../../app"), ("elsewhere", "app"), ("current", "public")):
+            os.symlink(to, os.path.join(cls.sides.root, name))
+
+    def test_directory_and_settings(self):
+        print()
+        for script in ("public/linked.php", "public/sub/linked.php", "public/dir/real.php", "public/sub/dir/real.php", "elsewhere/real.php", "app/real.php",
+                       "current/linked.php", "current/sub/linked.php", "public/linked.php"):
+            for root in (script.partition("/")[0], "", "nowhere"):
+                with self.subTest(f"{script} below {root}"):
+                    if self.sides.theirs:
+                        self.sides.theirs.restart()  # it keeps settings per directory, for all document roots
+                    self.same(f"{script} below {root}", lambda server, s=script, r=root: told(
+                        server, get(s, DOCUMENT_ROOT=os.path.join("{root}", r).rstrip("/")))["body"])
+
+
 class DisabledTest(Compared):
     """disable_functions of php.ini and of the pool"""
 

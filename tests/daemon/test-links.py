@@ -6,7 +6,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from engine import Engine  # noqa: E402
+from engine import Engine, until  # noqa: E402
 
 
 class LinkedTest(unittest.TestCase):
@@ -31,6 +31,13 @@ class LinkedTest(unittest.TestCase):
                 with self.subTest(f"{root} {script}"):
                     answer = pool.ask("current/" + script, extra={"DOCUMENT_ROOT": os.path.join(pool.root, root)})
                     self.assertEqual(answer.body.decode(), expected)
+
+        pool.write("releases/2/.user.ini", "precision = 3\n")
+        pool.write("releases/2/ini.php", "<?php echo ini_get('precision');")
+        os.symlink("releases/2", os.path.join(pool.root, "next"))
+        os.rename(os.path.join(pool.root, "next"), os.path.join(pool.root, "current"))
+        until("the settings of what is deployed now", lambda: pool.ask(
+            "current/ini.php", extra={"DOCUMENT_ROOT": os.path.join(pool.root, "current")}).body == b"3", 2)
 
 
 if __name__ == "__main__":
