@@ -14,6 +14,7 @@
 
 #include <Zend/zend_ini.h>
 #include <Zend/zend_ini_scanner.h>
+#include <main/fopen_wrappers.h>
 #include <main/php_ini.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -62,8 +63,6 @@ void embed_ini_defaults(HashTable *configuration) {
         embed_ini_default(configuration, "display_errors", "0");
         embed_ini_default(configuration, "log_errors", "1");
         embed_ini_default_path(configuration, "session.save_path", state, "sessions");
-        embed_ini_default_path(configuration, "upload_tmp_dir", state, "tmp");
-        embed_ini_default_path(configuration, "sys_temp_dir", state, "tmp");
         embed_ini_default_path(configuration,
                                "opcache.file_cache",
                                embed_options->cache_directory,
@@ -109,6 +108,9 @@ void embed_ini_set_for_all(const char *name, const char *value) {
                 return;
 
         text = zend_string_init(value, strlen(value), /* persistent= */ true);
+        GC_ADD_FLAGS(text,
+                     IS_STR_INTERNED |
+                             IS_STR_PERMANENT); /* as all of PHP's are, which scripts get uncounted */
         if (!entry->on_modify || entry->on_modify(entry,
                                                   text,
                                                   entry->mh_arg1,
@@ -116,6 +118,26 @@ void embed_ini_set_for_all(const char *name, const char *value) {
                                                   entry->mh_arg3,
                                                   PHP_INI_STAGE_STARTUP) == SUCCESS)
                 entry->value = text; /* the old one is php.ini's, which goes with PHP */
+}
+
+/*
+ * Uploads and temporary files go to the state directory, unless open_basedir keeps
+ * scripts out of it: a moved upload would be a file that nobody may touch. /tmp, PHP's
+ * own default, is private to the pool too (PrivateTmp=).
+ */
+static void ini_place_temporary(void) {
+        static const char *const names[] = { "upload_tmp_dir", "sys_temp_dir" };
+        char path[PATH_MAX];
+
+        if (!embed_options->state_directory)
+                return;
+        (void)snprintf(path, sizeof(path), "%s/tmp", embed_options->state_directory);
+        if (php_check_open_basedir_ex(path, /* warn= */ 0) != 0)
+                return;
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (!cfg_get_entry(names[i], strlen(names[i])))
+                        embed_ini_set_for_all(names[i], path);
 }
 
 /*
@@ -129,6 +151,7 @@ int embed_ini_before_opcache(void) {
                 (void)zend_hash_str_del(ini_configuration,
                                         ZEND_STRL("opcache.file_cache")); /* it is there */
 
+        ini_place_temporary();
         return embed_ini_join_lists(embed_options);
 }
 

@@ -10,8 +10,10 @@ import json
 import os
 import re
 import sys
+import tempfile
 import time
 import unittest
+from unittest import mock
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from engine import Connection, Engine, until  # noqa: E402
@@ -559,6 +561,42 @@ class LimitsTest(Compared):
                 self.same(f"{n} parts {kind.decode()}", lambda server, b=body: told(server, get(
                     "parts.php", REQUEST_METHOD="POST", CONTENT_TYPE="multipart/form-data; boundary=B", CONTENT_LENGTH=str(len(b))), b))
         self.same("9 variables", lambda server: told(server, get("parts.php", QUERY_STRING="&".join(f"a{i}=1" for i in range(9)))))
+
+
+class BasedirTest(unittest.TestCase):
+    """open_basedir, and where uploads and temporary files are then"""
+
+    SCRIPT = ("<?php $f = $_FILES['f']['tmp_name']; $t = tempnam(sys_get_temp_dir(), 't'); echo json_encode([dirname($f), is_file($f), file_get_contents($f), "
+              "move_uploaded_file($f, __DIR__ . '/moved'), sys_get_temp_dir(), is_writable(sys_get_temp_dir()), is_file($t), ini_get('upload_tmp_dir'), "
+              "get_cfg_var('upload_tmp_dir')]); @unlink($t);")
+    BODY = b'--B\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\n\r\nfile\r\n--B--\r\n'
+
+    def upload(self, config):
+        with mock.patch.object(tempfile, "tempdir", "/var/tmp"):  # so that the state directory is not below /tmp
+            pool = Engine()
+        self.addCleanup(pool.remove)
+        pool.configure(config.replace("{directory}", pool.directory))
+        pool.write("upload.php", self.SCRIPT)
+        pool.start()
+        answer_ = pool.ask("upload.php", body=self.BODY, extra={"CONTENT_TYPE": "multipart/form-data; boundary=B"})
+        self.assertEqual(answer_.status, 200, pool.log())
+        said = json.loads(answer_.body)
+        return [text.replace(pool.directory, "{directory}") if isinstance(text, str) else text for text in said]
+
+    def test_where_scripts_may_not_reach_the_state_directory(self):
+        for key in ("values", "admin_values"):
+            self.assertEqual(self.upload(f'php: {{ {key} = [ "open_basedir={{directory}}/www:/tmp" ]; }};'),
+                             ["/tmp", True, "file", True, "/tmp", True, True, "", False])
+
+    def test_else_they_are_there(self):
+        state = "{directory}/state/tmp"
+        for config in ("", 'php: { values = [ "open_basedir={directory}" ]; };'):
+            self.assertEqual(self.upload(config)[:-1], [state, True, "file", True, state, True, True, state])
+
+    def test_what_the_pool_says_counts(self):
+        mine = "{directory}/cache"
+        self.assertEqual(self.upload(f'php: {{ values = [ "open_basedir={{directory}}/www:{mine}", "upload_tmp_dir={mine}", "sys_temp_dir={mine}" ]; }};')[:-1],
+                         [mine, True, "file", True, mine, True, True, mine])
 
 
 # What of PHP itself may differ, with the reason.
