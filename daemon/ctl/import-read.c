@@ -80,7 +80,6 @@ void import_done(Import *import) {
         free(import->root);
         free(import->docroot);
         free(import->front_controller);
-        php_done(&import->php);
         *import = (Import){};
 }
 

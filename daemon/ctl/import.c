@@ -111,9 +111,7 @@ static int import_add_pool(Pools *pools,
 
         import_choose_name(&import, pools);
         import_choose_version(&import, ctl, first->file);
-        r = php_load_files(&import.php, ctl, *import.version ? import.version : NULL, NULL, NULL);
-        if (r == 0)
-                r = import_read(&import);
+        r = import_read(&import);
         pools->items[pools->n_items++] = import;
         return r;
 }
@@ -318,19 +316,15 @@ int verb_import(const Ctl *ctl, int argc, char **argv) {
         _cleanup_(fpm_conf_done) FpmConf conf = {};
         _cleanup_(fronts_done) Fronts fronts = {};
         _cleanup_(pools_done) Pools pools = {};
-        char php_dir[PATH_MAX];
         size_t n_refused = 0;
-        Ctl there = *ctl; /* where php.ini is that of the front ends' machine */
         int r;
 
         r = import_load(&conf, argc, argv);
         if (r < 0)
                 return r == -EINVAL ? EX_CONFIG : EXIT_FAILURE;
-        (void)snprintf(php_dir, sizeof(php_dir), "%s/php", ctl->front_dir);
-        there.php_dir = php_dir;
         r = fronts_load(&fronts, ctl->front_dir);
         if (r == 0)
-                r = import_find_pools(&pools, &there, &conf, &fronts);
+                r = import_find_pools(&pools, ctl, &conf, &fronts);
         if (r < 0) {
                 log_error_errno(r, "Failed to carry the pools over: %m");
                 return EXIT_FAILURE;

@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include "ctl/fpm-conf.h"
 #include "ctl/front.h"
-#include "ctl/php.h"
 
 typedef struct Import Import;
 typedef struct ImportList ImportList;
@@ -27,7 +26,6 @@ struct Import {
         const char *pool; /* the section; borrowed */
         char name[32];    /* ours */
         char version[16]; /* of PHP, by the path of the file; "": not known */
-        Php php;          /* owned; of that version, as php.ini has it */
         bool failed;      /* memory was short */
 
         const char *refusal; /* why it is left out; NULL: it is not */
