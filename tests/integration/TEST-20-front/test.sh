@@ -13,10 +13,17 @@ front_journal() { journalctl -q --no-pager --since "$_began" "_SYSTEMD_UNIT=php-
 docroot front
 echo static >/srv/www/front/a.txt
 echo '<?php echo $_SERVER["REMOTE_ADDR"], " ", $_SERVER["HTTP_X_REQUEST_ID"];' >/srv/www/front/who.php
+cat >/srv/www/front/knock.php <<'PHP'
+<?php
+echo "80 ", @stream_socket_client("tcp://127.0.0.1:80") ? "open" : "closed";
+echo ", unix ", @stream_socket_client("unix:///run/front-test.sock") ? "open" : "closed";
+PHP
 pool front <<<'root = "/srv/www/front"; log: { access = "all"; }; site: { hosts = [ "front.test" ]; };'
 dropin php-pool-proxy.socket <<<'[Socket]
 ListenStream=[::1]:8081
-ListenStream=/run/front-test.sock'
+ListenStream=/run/front-test.sock
+SocketGroup=www-data
+SocketMode=0660'
 cp /etc/php-pool/proxy.conf /tmp/proxy.conf.saved
 trap 'cp /tmp/proxy.conf.saved /etc/php-pool/proxy.conf; systemctl restart php-pool-proxy.socket php-pool-proxy.service; clean_up' EXIT
 echo 'processes = 2; log: { access = "all"; };' >/etc/php-pool/proxy.conf
@@ -27,6 +34,8 @@ ask() { curl -sS --max-time 20 -H 'Host: front.test' "$@"; }
 check "IPv4 is served" equal "$(ask http://127.0.0.1/a.txt)" static
 check "IPv6 is served" equal "$(ask 'http://[::1]:8081/a.txt')" static
 check "a unix socket is served" equal "$(ask --unix-socket /run/front-test.sock http://x/a.txt)" static
+check "which its group may connect to" runuser -u www-data -- curl -sS --max-time 20 --unix-socket /run/front-test.sock -o /dev/null http://x/
+check "and no pool's PHP" equal "$(fcgi front knock.php)" "80 open, unix closed"
 check "the client's address is right on each" equal \
         "$(ask http://127.0.0.1/who.php | cut -d' ' -f1) $(ask 'http://[::1]:8081/who.php' | cut -d' ' -f1) $(ask --unix-socket /run/front-test.sock http://x/who.php | cut -d' ' -f1)" \
         "127.0.0.1 ::1 unix:"
