@@ -151,6 +151,46 @@ static void check_unit_code(Checks *checks) {
                         "\"Operation not permitted\"; add SystemCallFilter=@chown");
 }
 
+/* The next path of a list as systemctl prints it, without what systemd may be told before it; false: there is none. */
+static bool check_next_path(const char **list, char *ret, size_t size) {
+        size_t n;
+
+        *list += strspn(*list, " ");
+        *list += strspn(*list, "-+");
+        n = strcspn(*list, " ");
+        (void)snprintf(ret, size, "%.*s", (int)n, *list);
+        *list += n;
+        return n > 0;
+}
+
+/*
+ * What ReadWritePaths= opens is a mount of its own, and when systemd sets noexec on a mount it leaves out those
+ * below it that it has made itself: the same path has to be in NoExecPaths=, and no other will do.
+ */
+static void check_unit_written(Checks *checks) {
+        const char *written = checks_service(checks, "ReadWritePaths");
+        char path[1024], other[1024], text[1280];
+
+        while (check_next_path(&written, path, sizeof(path))) {
+                const char *noexec = checks_service(checks, "NoExecPaths");
+                bool named = false;
+
+                if (*noexec == '\0')
+                        return;
+                while (!named && check_next_path(&noexec, other, sizeof(other)))
+                        named = strcmp(path, other) == 0;
+                if (named)
+                        continue;
+                (void)snprintf(
+                        text,
+                        sizeof(text),
+                        "ReadWritePaths= opens %s, and what PHP writes there can be executed: name the same path "
+                        "in NoExecPaths=, \"/\" does not reach it",
+                        path);
+                check_unit_say(checks, FINDING_WARNING, "Service", "ReadWritePaths", text);
+        }
+}
+
 static void check_unit_places(Checks *checks) {
         const char *noexec = checks_service(checks, "NoExecPaths"),
                    *runtime = checks_service(checks, "RuntimeDirectory");
@@ -241,5 +281,6 @@ void check_unit(Checks *checks) {
         check_unit_user(checks);
         check_unit_code(checks);
         check_unit_places(checks);
+        check_unit_written(checks);
         check_unit_socket(checks);
 }

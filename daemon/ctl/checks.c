@@ -4,12 +4,12 @@
 #include "ctl/checks.h"
 #include "ctl/text.h"
 
-#define CHECKS_SERVICE                                                                                                  \
-        "ActiveState,SubState,LoadState,Result,NRestarts,StatusText,ExecMainCode,ExecMainStatus,UnitFileState,MainPID," \
-        "DynamicUser,User,SupplementaryGroups,Type,NotifyAccess,Restart,KillMode,OOMPolicy,StartLimitIntervalUSec,"     \
-        "TimeoutStopUSec,LimitNPROC,LimitNOFILE,TasksMax,MemoryDenyWriteExecute,NoNewPrivileges,SystemCallFilter,"      \
-        "SystemCallErrorNumber,TemporaryFileSystem,NoExecPaths,RuntimeDirectory,StateDirectory,Environment,"            \
-        "RestrictAddressFamilies,PrivateNetwork,IPAddressDeny,ProtectHome,PrivateTmp,CanReload,"                        \
+#define CHECKS_SERVICE                                                                                                      \
+        "ActiveState,SubState,LoadState,Result,NRestarts,StatusText,ExecMainCode,ExecMainStatus,UnitFileState,MainPID,"     \
+        "DynamicUser,User,SupplementaryGroups,Type,NotifyAccess,Restart,KillMode,OOMPolicy,StartLimitIntervalUSec,"         \
+        "TimeoutStopUSec,LimitNPROC,LimitNOFILE,TasksMax,MemoryDenyWriteExecute,NoNewPrivileges,SystemCallFilter,"          \
+        "SystemCallErrorNumber,TemporaryFileSystem,ReadWritePaths,NoExecPaths,RuntimeDirectory,StateDirectory,Environment," \
+        "RestrictAddressFamilies,PrivateNetwork,IPAddressDeny,ProtectHome,PrivateTmp,CanReload,"                            \
         "InactiveExitTimestampMonotonic"
 
 #define CHECKS_SOCKET \

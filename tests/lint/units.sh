@@ -44,6 +44,14 @@ for kind in path service; do
         fi
 done
 
+# Examples that let a pool write have the same paths in NoExecPaths=: "/" does not reach them.
+for file in "$source"/examples/*.conf "$source"/../conf.d/examples/*.conf; do
+        difference=$(diff <(sed -nE 's/^(#  *)?ReadWritePaths=//p' "$file") <(sed -nE 's/^(#  *)?NoExecPaths=(.+)/\2/p' "$file")) || {
+                printf '%s: ReadWritePaths= (<) and NoExecPaths= (>) differ:\n%s\n' "$file" "$difference"
+                bad=1
+        }
+done
+
 # exposure UNIT TENTHS
 exposure() {
         local said

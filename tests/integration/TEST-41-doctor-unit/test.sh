@@ -110,6 +110,11 @@ with '[Service]
 NoExecPaths=
 NoExecPaths=/'
 tells "a NoExecPaths= that forgets the writable places" "NoExecPaths= leaves out /tmp"
+with '[Service]
+ReadWritePaths=/srv/www/sick -/srv/www/missing
+NoExecPaths=-/srv/www/missing'
+tells "a directory where what is written can be executed" "ReadWritePaths= opens /srv/www/sick, and what PHP writes there can be executed"
+check "and of that alone" not contains "$(doctor)" "ReadWritePaths= opens /srv/www/missing"
 
 with '[Service]
 Type=notify-reload'
