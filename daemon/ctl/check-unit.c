@@ -7,9 +7,13 @@
  * good after five starts, all pools as one user, a warning of preg_match(). The
  * properties in force are looked at, and the file that is to blame is named.
  */
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include "ctl/checks.h"
+
+#define CHECK_FRONTS "php-pool" /* SocketGroup= of every pool */
 
 /* Is @word in the list, which spaces part? */
 static bool check_has_word(const char *list, const char *word) {
@@ -109,6 +113,24 @@ static void check_unit_type(Checks *checks) {
                                "ExecReload= is empty: 'systemctl reload' is not possible");
 }
 
+/* Its user's own groups, and those of the unit: systemd gives a service both. */
+static bool check_is_front(Checks *checks, const char *user) {
+        const struct group *group = getgrnam(CHECK_FRONTS);
+        const struct passwd *passwd;
+
+        if (check_has_word(checks_service(checks, "SupplementaryGroups"), CHECK_FRONTS) ||
+            strcmp(checks_service(checks, "Group"), CHECK_FRONTS) == 0)
+                return true;
+        if (!group)
+                return false;
+        for (char **member = group->gr_mem; *member; member++)
+                if (strcmp(*member, user) == 0)
+                        return true;
+
+        passwd = getpwnam(user);
+        return passwd && passwd->pw_gid == group->gr_gid;
+}
+
 static void check_unit_user(Checks *checks) {
         const char *user = checks_service(checks, "User");
 
@@ -124,6 +146,14 @@ static void check_unit_user(Checks *checks) {
                         "User=php-%i");
         else if (strcmp(user, "root") == 0 || strcmp(user, "0") == 0)
                 check_unit_say(checks, FINDING_WARNING, "Service", "User", "User= is root: every script is");
+        else if (check_is_front(checks, user))
+                check_unit_say(
+                        checks,
+                        FINDING_ERROR,
+                        "Service",
+                        "User",
+                        "User= is a member of the group php-pool, as front ends are: scripts of this pool can ask "
+                        "every other pool to run theirs; give it a user of its own");
 }
 
 static void check_unit_code(Checks *checks) {

@@ -6,7 +6,7 @@
 
 #define CHECKS_SERVICE                                                                                                      \
         "ActiveState,SubState,LoadState,Result,NRestarts,StatusText,ExecMainCode,ExecMainStatus,UnitFileState,MainPID,"     \
-        "DynamicUser,User,SupplementaryGroups,Type,NotifyAccess,Restart,KillMode,OOMPolicy,StartLimitIntervalUSec,"         \
+        "DynamicUser,User,Group,SupplementaryGroups,Type,NotifyAccess,Restart,KillMode,OOMPolicy,StartLimitIntervalUSec,"   \
         "TimeoutStopUSec,LimitNPROC,LimitNOFILE,TasksMax,MemoryDenyWriteExecute,NoNewPrivileges,SystemCallFilter,"          \
         "SystemCallErrorNumber,TemporaryFileSystem,ReadWritePaths,NoExecPaths,RuntimeDirectory,StateDirectory,Environment," \
         "RestrictAddressFamilies,PrivateNetwork,IPAddressDeny,ProtectHome,PrivateTmp,CanReload,"                            \

@@ -9,7 +9,10 @@
 example=/usr/share/doc/php-pool/examples/dokuwiki.conf
 pool dokuwiki <<<"$(sed 's/wiki.example.org/wiki.test/' $example)
 php: { admin_values = [ \"upload_max_filesize=16M\", \"post_max_size=20M\" ]; };"
-dropin php-pool@dokuwiki.service <<<"$(sed -n 's/^#     //p' $example)"
+# What the example says is to be done: commands, and a drop-in.
+said=$(sed -n 's/^#     //p' $example)
+require "its files become those of the pool's user" sh -ec "${said%%"[Service]"*}"
+dropin php-pool@dokuwiki.service <<<"[Service]${said#*"[Service]"}"
 # An account, as the wiki's own user manager would add it.
 php -n -r 'echo "tester:", crypt("a test", "\$6\$salt"), ":Tester:tester@localhost:admin,user\n";' \
         >>/var/lib/dokuwiki/acl/users.auth.php
@@ -32,6 +35,8 @@ check "and comes back byte for byte" wiki download test:photo.jpg
 
 check "everything restarts" systemctl restart php-pool@dokuwiki.socket php-pool@dokuwiki.service \
         php-pool-proxy.socket php-pool-proxy.service
+check "its user is its own" equal "$(stat -c %U "/proc/$(manager dokuwiki)")" php-dokuwiki
+check "php-poolctl check has nothing to say of its unit" not grep 'User=\|NoExecPaths=' <<<"$(php-poolctl check dokuwiki)"
 check "the page survives it" wiki read test:page "Written by a *test*."
 check "so does the photo" wiki download test:photo.jpg
 check "and the visitor's session" wiki write test:second "After the restart."
@@ -45,4 +50,8 @@ check "no file of the package was changed" equal "$(packaged)" "$before"
 # file that it asks for, under any server.
 complaints=$(journalctl -q --since "$_began" -o cat -p warning _SYSTEMD_UNIT=php-pool@dokuwiki.service | grep -v 'variable $fullscreen\|confutils.php on line 14[56]$')
 check "PHP had nothing to complain about" equal "$complaints" ""
+systemctl stop php-pool@dokuwiki.socket php-pool@dokuwiki.service
+chown -R www-data /var/lib/dokuwiki/acl /var/lib/dokuwiki/data
+chgrp -R www-data /etc/dokuwiki
+userdel php-dokuwiki
 rm -rf "$scratch"

@@ -52,6 +52,16 @@ tells "with which exit status" "217/USER"
 tells "and because of which group" "/etc/group: there is a group 'php-sick'"
 groupdel php-sick
 
+useradd --system --groups php-pool sick-front
+with '[Service]
+User=sick-front'
+tells "a user whom all pools let in" "User= is a member of the group php-pool, as front ends are"
+check "which is an error" equal "$(php-poolctl check sick >/dev/null; echo $?)" 78
+userdel sick-front
+with '[Service]
+SupplementaryGroups=php-pool'
+tells "the same of the unit's groups" "User= is a member of the group php-pool, as front ends are"
+
 check "a name that cannot be a pool's is refused" equal "$(php-poolctl doctor a.b 2>/dev/null; echo $?)" 64
 check "in words" contains "$(php-poolctl doctor a.b 2>&1)" "'a.b' cannot be the name of a pool: "
 
