@@ -37,11 +37,20 @@ cp /srv/www/home/info.php "$at_home/public_html"
 echo '<?php $homes = dirname(__DIR__, 2); var_dump(is_dir("$homes/other"), is_file("$homes/home/secret"));' >"$at_home/public_html/peek.php"
 touch "$at_home/secret"
 chmod -R a+rX "$at_home"
-pool home <<<"root = \"$at_home/public_html\";"
+echo static >"$at_home/public_html/a.txt"
+pool home <<<"root = \"$at_home/public_html\"; site: { hosts = [ \"home.test\" ]; };"
 dropin php-pool@home.service <"$examples/units/home.conf"
 require "a pool with its site in a home directory starts" systemctl start php-pool@home.service
 check "it serves" contains "$(fcgi home "$at_home/public_html/info.php")" "sapi: fpm-fcgi"
 check "and sees nothing else of the homes" equal "$(fcgi home "$at_home/public_html/peek.php" | sort -u)" "bool(false)"
+dropin php-pool-proxy.service <<<"$(sed -n 's/^#     //p' "$examples/units/home.conf" | sed 's/NAME/home/')"
+require "the proxy starts with what the example says of it" systemctl restart php-pool-proxy.service
+check "it serves a file there" equal "$(http home.test /a.txt)" static
+check "and has scripts run" contains "$(http home.test /info.php)" "sapi: fpm-fcgi"
+check "and sees nothing else of the homes" equal \
+        "$(nsenter -t "$(systemctl show -P MainPID php-pool-proxy.service)" -m -- find /home -mindepth 1 | sort | head -3)" \
+        "$(printf '%s\n' "$at_home" "$at_home/public_html" "$at_home/public_html/a.txt")"
+systemctl stop php-pool-proxy.socket php-pool-proxy.service
 userdel -r home 2>/dev/null
 userdel -r other 2>/dev/null
 
