@@ -56,7 +56,8 @@ dropin php-pool@up2.service <"$examples/units/uploads-group.conf"
 require "a pool with a shared group starts" systemctl start php-pool@up2.service
 check "an upload goes into the directory of the site" contains "$(upload up2 site)" "bool(true)"
 check "the file belongs to the group" equal "$(stat -c '%G %a' /srv/www/up2/uploads/photo.jpg)" "site-uploads 660"
-chmod o+r /srv/www/up2/uploads/photo.jpg
+dropin php-pool-proxy.service <<<"$(sed -n '/^#     \[Service\]/,$s/^#     //p' "$examples/units/uploads-group.conf")"
+require "the proxy starts as a member of the group" systemctl restart php-pool-proxy.service
 check "the proxy serves it as a file" equal "$(http up2.test /uploads/photo.jpg | sha256sum)" "$sum"
 useradd --system -G site-uploads editor
 check "a member of the group can replace it" runuser -u editor -- sh -c 'echo new >/srv/www/up2/uploads/photo.jpg'
