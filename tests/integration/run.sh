@@ -86,6 +86,9 @@ for folder in "${folders[@]}"; do
         cp -r "$folder/." "$tree_root/opt/tests"
 done
 cp "$source_root/packaging/debian/tests/first-pool" "$tree_root/opt/tests"
+mkdir -p "$tree_root/opt/source/packaging" "$tree_root/opt/source/tests"
+cp "$source_root/packaging/demo" "$tree_root/opt/source/packaging"
+ln -s /opt/tests "$tree_root/opt/source/tests/integration"
 chmod -R a+rX "$tree_root/opt"
 if [[ $prepare ]]; then
         TREE=$tree_root bash -c "$prepare" || die "'$prepare' failed"
