@@ -15,6 +15,13 @@ require "so does the proxy" systemctl enable --now php-pool-proxy.socket php-poo
 require "and the metrics" systemctl enable --now php-pool-metrics.socket php-pool-metrics.service
 require "and a timer of the pool" sh -c "cp $examples/php-pool-cron@.service $examples/php-pool-cron@.timer /etc/systemd/system &&
         systemctl daemon-reload && systemctl enable --now php-pool-cron@gone.timer"
+require "and what reloads it after a deployment" sh -c "cp $examples/php-pool-reload@.path $examples/php-pool-reload@.service /etc/systemd/system &&
+        systemctl daemon-reload && systemctl enable --now php-pool-reload@gone.path"
+printf '[Socket]\nListenStream=8443\nFileDescriptorName=proxy-protocol\nService=php-pool-proxy.service\n[Install]\nWantedBy=sockets.target\n' \
+        >/etc/systemd/system/php-pool-proxied.socket
+require "a socket for the PROXY protocol is enabled" systemctl enable php-pool-proxied.socket
+mkdir -p /etc/systemd/system/php-pool.target.d
+printf '[Unit]\nDescription=Our pools\n' >/etc/systemd/system/php-pool.target.d/ours.conf
 systemctl reload php-pool-proxy.service
 mkdir -p /etc/systemd/system/php-pool@gone.service.d
 printf '[Service]\nTasksMax=100\n' >/etc/systemd/system/php-pool@gone.service.d/limits.conf
@@ -34,7 +41,8 @@ check "nothing of it runs" equal "$(pgrep -f /usr/libexec/php-pool)" ""
 check "a visitor is refused at once" equal "$(curl -s --max-time 5 -o /dev/null http://127.0.0.1/; echo $?)" 7
 check "who asks for figures as well" equal "$(curl -s --max-time 5 -o /dev/null http://127.0.0.1:9253/; echo $?)" 7
 check "the timer has ended" inactive php-pool-cron@gone.timer
-check "which would do nothing without php-poolctl" sh -c 'systemctl start php-pool-cron@gone.service'
+check "so has what reloads the pool" inactive php-pool-reload@gone.path
+check "the timer would do nothing without php-poolctl" sh -c 'systemctl start php-pool-cron@gone.service'
 check "the journal's catalog has forgotten the messages" not grep -q php-pool <<<"$(journalctl --list-catalog)"
 check "its sockets are gone" test ! -e /run/php-pool/gone.sock
 check "the configuration is kept" test -f /etc/php-pool/conf.d/gone.conf -a -f /etc/php-pool/proxy.conf
