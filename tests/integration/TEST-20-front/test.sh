@@ -94,6 +94,27 @@ check "which gets lines of the combined format" grep -qE \
         '^127\.0\.0\.1 - - \[.*\] "GET /a\.txt\?logged=1 HTTP/1\.1" 200 [0-9]+ "-" "tester \\x22x\\x22"$' /var/log/front-test.log
 rm -f /var/log/front-test.log
 
+# A socket for the PROXY protocol, as php-pool-proxy(8) has it
+cat >/run/systemd/system/php-pool-proxied.socket <<'UNIT'
+[Socket]
+ListenStream=8443
+FileDescriptorName=proxy-protocol
+Service=php-pool-proxy.service
+UNIT
+echo 'trusted = [ "127.0.0.1" ];' >/etc/php-pool/proxy.conf
+dropin php-pool-proxy.service <<<'[Unit]
+Requires=php-pool-proxied.socket
+After=php-pool-proxied.socket'
+check "a socket that is added comes with a restart of the proxy" systemctl restart php-pool-proxy.service
+check "the PROXY protocol is spoken there" equal "$(ask --haproxy-protocol http://127.0.0.1:8443/a.txt)" static
+check "and HTTP alone as before" equal "$(ask http://127.0.0.1/a.txt)" static
+check "the socket can be restarted" systemctl restart php-pool-proxied.socket
+check "with which the proxy is" equal "$(ask --haproxy-protocol http://127.0.0.1:8443/a.txt)" static
+rm -rf /run/systemd/system/php-pool-proxy.service.d /run/systemd/system/php-pool-proxied.socket
+systemctl daemon-reload
+systemctl stop php-pool-proxied.socket
+systemctl restart php-pool-proxy.service
+
 echo 'timeouts: { idle_exit = "10s"; };' >/etc/php-pool/proxy.conf
 check "a reload turns the idle exit on" systemctl reload php-pool-proxy.service
 check "it ends when nobody comes" eventually 20 inactive php-pool-proxy.service
