@@ -12,6 +12,9 @@ pool awake <<<'root = "/srv/www/awake"; site: { hosts = [ "awake.test" ]; };'
 pool asleep <<<'root = "/srv/www/asleep"; site: { hosts = [ "asleep.test" ]; };'
 systemctl start php-pool@asleep.socket
 require "a pool starts" systemctl start php-pool@awake.service
+mkdir -m 700 -p /etc/php-pool/credentials
+touch /etc/php-pool/credentials/password
+systemd-run -q --unit docker-test --socket-property=ListenStream=/run/docker.sock /bin/true
 require "the metrics' socket starts" systemctl start php-pool-metrics.socket
 check "which starts no service" inactive php-pool-metrics.service
 
@@ -32,6 +35,12 @@ check "its user is its own" equal "$(stat -c %U "/proc/$main")" php-pool-metrics
 check "it has one capability" equal "$(sed -n 's/^CapEff:[[:space:]]*//p' "/proc/$main/status")" 0000000000000002
 inside_it() { nsenter -t "$main" -m -- "$@"; }
 check "it does not see /etc" not inside_it test -e /etc/shadow
+check "but the pools' files" inside_it test -e /etc/php-pool/conf.d/awake.conf
+check "nor their credentials" not inside_it test -e /etc/php-pool/credentials
+knock() { "$@" python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).connect("/run/docker.sock")'; }
+require "somebody listens who would do anything" knock
+check "whom it cannot reach" not knock inside_it
+check "nor the sockets where pools take requests" not inside_it test -S /run/php-pool/awake.sock
 check "nor the state of pools" not inside_it test -e /var/lib/private
 check "nor the sites" not inside_it test -e /srv/www/awake
 check "it has no network" equal "$(nsenter -t "$main" -n cat /proc/net/dev | grep -c :)" 1
@@ -71,4 +80,5 @@ check "with numbers alone" not grep -q '<script\|evil' <<<"$forged"
 check "and all lines are lines of the format" not grep -qvE '^(# (TYPE|UNIT|HELP) php_pool_[a-z_]+ .*|# EOF|php_pool_[a-z_]+(\{[a-z]+="[A-Za-z0-9_+.-]+"(,[a-z]+="[A-Za-z0-9_+.-]+")*\})? [0-9.]+)$' <<<"$forged"
 wait
 
-systemctl stop php-pool-metrics.socket php-pool-metrics.service
+systemctl stop php-pool-metrics.socket php-pool-metrics.service docker-test.socket
+rm -rf /etc/php-pool/credentials /run/docker.sock
