@@ -111,13 +111,21 @@ check "and says what to add to which file" grep -q "^php-pool: /etc/nsswitch.con
 check "the pool serves" contains "$(fcgi busy info.php)" "sapi: fpm-fcgi"
 cp "$scratch/nsswitch.conf" /etc/nsswitch.conf
 
-# PHP itself: libphp, an extension, or its settings.
+# PHP itself: libphp, an extension, or its settings. A pool whose worker calls itself another PHP's
+# stands for one of that.
+cp "$libexec/$worker" "$libexec/php-pool-worker-1.0"
+docroot other
+pool other <<<'root = "/srv/www/other"; php: { version = "1.0"; };'
+check "a pool of another PHP runs" systemctl start php-pool@other.service
 pid=$(manager busy)
 reloaded() { grep -q 'Generation 2' <<<"$(journal busy)"; }
 check "a change of PHP's settings is told to the pools" \
         sh -c "dpkg-trigger --by-package=php-common /etc/php/$php/fpm/conf.d && dpkg --triggers-only -a"
 check "which have reloaded" eventually 5 reloaded
 check "with the same manager" equal "$(manager busy)" "$pid"
+check "but for those of another PHP" not grep 'Generation 2' <<<"$(journal other)"
+systemctl stop php-pool@other.socket php-pool@other.service
+rm "$libexec/php-pool-worker-1.0"
 
 # Figures that nobody asks for
 systemctl stop php-pool-metrics.service
