@@ -8,7 +8,8 @@
 
 worker=$(cd "$libexec" && echo php-pool-worker-*)
 docroot gone
-pool gone <<<'root = "/srv/www/gone"; site: { hosts = [ "gone.test" ]; };'
+php=${worker#php-pool-worker-}
+pool gone <<<"root = \"/srv/www/gone\"; php: { version = \"$php\"; }; site: { hosts = [ \"gone.test\" ]; };"
 echo '<?php file_put_contents(getenv("STATE_DIRECTORY") . "/kept", "x"); echo "kept";' >/srv/www/gone/keep.php
 require "a pool is enabled and runs" systemctl enable --now php-pool@gone.service
 require "so does the proxy" systemctl enable --now php-pool-proxy.socket php-pool-proxy.service
@@ -28,9 +29,26 @@ printf '[Service]\nTasksMax=100\n' >/etc/systemd/system/php-pool@gone.service.d/
 systemctl daemon-reload
 check "the pool keeps something" equal "$(http gone.test /keep.php)" kept
 
+# Of two pools one names the PHP that is removed and sleeps, the other names none. The worker
+# that is left is a copy which calls itself another PHP's.
+docroot asleep
+docroot other
+pool asleep <<<"root = \"/srv/www/asleep\"; php: { version = \"$php\"; };"
+pool other <<<'root = "/srv/www/other";'
+require "another pool sleeps" systemctl start php-pool@asleep.socket
+require "and a third runs" systemctl start php-pool@other.service
+runs() { [[ $(readlink "/proc/$(template "$1")/exe") == "$libexec/$2" ]]; }
+check "on the newest PHP" runs other "$worker"
+cp "$libexec/$worker" "$libexec/php-pool-worker-1.0"
+
 check "the worker is removed" dpkg -r "$worker"
-check "which ends the pools that run its PHP" eventually 5 inactive php-pool@gone.service
+check "which ends the pools that want its PHP" eventually 5 inactive php-pool@gone.service
 check "and their sockets" inactive php-pool@gone.socket
+check "also of those that sleep" inactive php-pool@asleep.socket
+check "a pool that names no PHP goes on with another" eventually 5 runs other php-pool-worker-1.0
+check "and serves" contains "$(fcgi other info.php)" "sapi: fpm-fcgi"
+systemctl stop php-pool@other.socket php-pool@other.service
+rm "$libexec/php-pool-worker-1.0"
 check "the proxy answers with an error" equal "$(http_status gone.test /keep.php)" 503
 check "a pool that is started then says what is missing" not systemctl start php-pool@gone.service
 check "in the journal" journal_has gone "php-pool-worker"
