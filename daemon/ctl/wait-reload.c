@@ -6,12 +6,13 @@
  * over, and its exit status is the reload's. It runs as the pool's own user, in
  * the pool's sandbox; WaitReload is for everyone who can connect.
  *
- * Without a name it is for the proxy, which has no control socket. systemctl
- * reload returns when ExecReload= is done and the service is not "reloading"; if
- * the last command ends before PID 1 has read RELOADING=1, it returns early
- * (2 of 25 reloads, measured with `kill -HUP` alone; 0 of 25 with a pause of
- * 50 ms). The pause here is twice that; afterwards systemd waits for the
- * READY=1 of the proxy itself.
+ * Without a name it is a pause, for the proxy, whose control socket has figures
+ * and nothing to wait for. systemctl reload returns when ExecReload= is done and
+ * the service is not "reloading"; if the last command ends before PID 1 has read
+ * RELOADING=1, it returns early (2 of 25 reloads, measured with `kill -HUP`
+ * alone; 0 of 25 with a pause of 50 ms). The pause here is twice that, as is that
+ * of php-pool-proxy.service (`kill -HUP && sleep 0.1`); afterwards systemd waits
+ * for the READY=1 of the proxy itself.
  */
 #include <json-c/json.h>
 #include <string.h>
