@@ -170,8 +170,9 @@ write_dropin(const char *section, const ImportList *lines, const ImportList *wri
                             f);
         for (size_t i = 0; writable && i < writable->n_items; i++)
                 (void)fprintf(f, "ReadWritePaths=-%s%s\n", inside ? "+" : "", writable->items[i]);
-        for (size_t i = 0; writable && inside && i < writable->n_items; i++)
-                (void)fprintf(f, "NoExecPaths=-+%s\n", writable->items[i]);
+        /* each is a mount of its own, which the unit's NoExecPaths=/ does not reach */
+        for (size_t i = 0; writable && i < writable->n_items; i++)
+                (void)fprintf(f, "NoExecPaths=-%s%s\n", inside ? "+" : "", writable->items[i]);
         if (fclose(f) != 0) {
                 free(text);
                 return NULL;

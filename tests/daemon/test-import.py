@@ -44,7 +44,7 @@ CASES = [
             """,
         "pool": "shop",
         "conf": ['root = "/srv/www/shop";', "max = 12;", "min = 12;", 'format = "%R - %u %t \\"%m %r%Q%q\\" %s %{milliseconds}d";', '"/ping"', '"/health_check.php"', 'request = "120s";', 'access = "all";'],
-        "service": ["User=shop", "Group=shop", "DynamicUser=no", "ReadWritePaths=-/srv/www/shop"],
+        "service": ["User=shop", "Group=shop", "DynamicUser=no", "ReadWritePaths=-/srv/www/shop", "NoExecPaths=-/srv/www/shop"],
         "socket": ["ListenStream=/run/shop.sock", "SocketUser=www-data", "SocketMode=0666"],
     },
     {
@@ -343,7 +343,7 @@ CASES = [
         "pool": "www",
         "conf": ['root = "/srv/one";', 'docroot = "public";', '"www.one.test"', 'also = [\n                "/home/TWO"\n        ];'],
         "not_conf": ["two.test", "else", "rel.test"],
-        "service": ["ReadWritePaths=-/srv/one", "ReadWritePaths=-/home/TWO", "BindPaths=-/home/TWO", "ProtectHome=tmpfs"],
+        "service": ["ReadWritePaths=-/srv/one", "ReadWritePaths=-/home/TWO", "NoExecPaths=-/home/TWO", "BindPaths=-/home/TWO", "ProtectHome=tmpfs"],
         "notes": [
             r"sites/site:3: '/home/TWO' is another root: the pool runs its scripts \(site.also\), php-pool-proxy cannot serve it",
             r"sites/site:5: root 'html' cannot be ours: not an absolute path",
