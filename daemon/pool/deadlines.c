@@ -172,13 +172,12 @@ static void worker_interrupt(PoolWorker *worker, const ScoreboardCopy *copy, con
         (void)pidfd_signal(worker->pidfd, SIGRTMIN); /* or it is gone */
 }
 
-/* Ids that clients bring may be there twice: who asks again means another one. */
-int manager_cancel_request(Manager *manager, const char *id) {
-        bool found = false;
+/* Ids that clients bring may be there twice: of those that were not asked yet first. NULL: there is none. */
+static PoolWorker *workers_find_request(Manager *manager, const char *id, ScoreboardCopy *ret) {
+        PoolWorker *found = NULL;
 
         LIST_FOREACH (l, &manager->workers) {
                 PoolWorker *worker = list_entry(l, PoolWorker, link);
-                ScoreboardSlot *slot = scoreboard_slot(&manager->board, worker->slot);
                 ScoreboardCopy copy;
 
                 scoreboard_copy(&manager->board, worker->slot, &copy);
@@ -186,15 +185,26 @@ int manager_cancel_request(Manager *manager, const char *id) {
                     copy.id[0] == '\0' || strcmp(copy.id, id) != 0)
                         continue;
 
-                found = true;
-                if (atomic_load(&slot->cancelled) == copy.request_number)
-                        continue;
-                atomic_store(&slot->cancelled, copy.request_number);
-                worker_interrupt(worker, &copy, "is ended by an operator");
-                return 0;
+                found = worker;
+                *ret = copy;
+                if (worker->cancelled != copy.request_number)
+                        break;
         }
 
-        return found ? 0 : -ENOENT;
+        return found;
+}
+
+int manager_cancel_request(Manager *manager, const char *id) {
+        ScoreboardCopy copy;
+        PoolWorker *worker = workers_find_request(manager, id, &copy);
+
+        if (!worker)
+                return -ENOENT;
+
+        worker->cancelled = copy.request_number;
+        atomic_store(&scoreboard_slot(&manager->board, worker->slot)->cancelled, copy.request_number);
+        worker_interrupt(worker, &copy, "is ended by an operator");
+        return 0;
 }
 
 /* At the second look its script waits where the worker does not notice: the signal makes it give the connection to us. */

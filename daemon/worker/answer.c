@@ -107,6 +107,7 @@ static struct iovec answer_take(Answer *answer) {
 int answer_flush(Answer *answer) {
         struct iovec iov = answer_take(answer);
 
+        answer->sent_usec = clock_now_usec();
         return iov.iov_len > 0 ? answer_send(answer, &iov, 1) : 0;
 }
 
@@ -139,18 +140,13 @@ static int answer_write_through(Answer *answer, const uint8_t *data, size_t size
                         return r;
         }
 
+        answer->sent_usec = clock_now_usec();
         return 0;
 }
 
 /* The buffer has passed a multiple of LATE_SIZE. */
 static int answer_look(Answer *answer) {
-        uint64_t now = clock_now_usec();
-
-        if (now - answer->sent_usec < LATE_USEC)
-                return 0;
-
-        answer->sent_usec = now;
-        return answer_flush(answer);
+        return clock_now_usec() - answer->sent_usec < LATE_USEC ? 0 : answer_flush(answer);
 }
 
 int answer_write(Answer *answer, const void *data, size_t size) {

@@ -22,7 +22,7 @@ struct Answer {
         _Atomic uint32_t *begun; /* borrowed: set when the first bytes of the answer go out */
         uint8_t *buffer;         /* owned: room for a record header, content, END_REQUEST */
         size_t content_size;     /* bytes of content in buffer */
-        uint64_t sent_usec;      /* when the answer began, or last left because it had waited */
+        uint64_t sent_usec;      /* when the answer began, or some of it was last sent */
         uint64_t sent_size;      /* bytes of content sent; a signal handler looks at it */
 };
 

@@ -33,7 +33,7 @@ struct Worker {
         uint64_t memory_peak;   /* of PHP, in the last request */
         uint64_t cpu_user_usec; /* up to the end of the last request that was measured */
         uint64_t cpu_system_usec;
-        uint64_t coming_usec;     /* since when the held connection's request is waited for; 0: it is not */
+        uint64_t coming_usec;     /* since when a new connection is waited for; 0: it is not */
         unsigned int queue_turns; /* connections that the queue gives before a listener does */
         uint64_t asked_to_go_usec;
         bool queue_is_younger;  /* than that: what is in it now is for others */

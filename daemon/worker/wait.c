@@ -18,9 +18,9 @@
  * A new connection may be accepted before its client has come to write. It gets
  * FRESH_USEC for that, whoever else waits: through the manager it would come back
  * behind all of them. Where processors were few, one in four did. Once something
- * has come it gets COMING_USEC for the rest. Both count from the first wait,
- * whatever comes meanwhile: a peer that sends a byte each millisecond would keep
- * a worker that the manager takes for idle.
+ * has come it gets COMING_USEC for the rest; from then on others have their turn.
+ * Both count from the first wait, whatever comes meanwhile: a peer that sends a byte
+ * each millisecond would keep a worker that the manager takes for idle.
  */
 
 #include <errno.h>
@@ -81,24 +81,29 @@ static bool worker_wait_for_held(Worker *worker, int msec) {
         return n != 0;
 }
 
-/* A connection that is new, or whose request has begun to come: it has its time, then it is the manager's. */
-static void worker_wait_for_request(Worker *worker) {
+/*
+ * A new connection: whoever else waits, for as long as it has. Then it is given up if
+ * nothing has come, else waited for with all others. False: so it is.
+ */
+static bool worker_wait_for_fresh(Worker *worker) {
+        bool quiet = intake_is_quiet(&worker->intake);
         uint64_t now = clock_now_usec(), end;
 
         if (worker->coming_usec == 0)
                 worker->coming_usec = now;
-        end = worker->coming_usec + (intake_is_quiet(&worker->intake) ? FRESH_USEC : COMING_USEC);
-        if (now >= end ||
-            !worker_wait_for_held(worker, (int)((end - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC)))
+        end = worker->coming_usec + (quiet ? FRESH_USEC : COMING_USEC);
+        if (now < end &&
+            worker_wait_for_held(worker, (int)((end - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC)))
+                return true;
+        if (quiet)
                 worker_park(worker);
+        return quiet;
 }
 
 /* False: it is not to be waited for alone. */
 static bool worker_wait_alone(Worker *worker) {
-        if (worker->intake.fresh || !intake_is_quiet(&worker->intake)) {
-                worker_wait_for_request(worker);
-                return true;
-        }
+        if (worker->intake.fresh)
+                return worker_wait_for_fresh(worker);
         return scoreboard_any_other_free(worker->setup->board, worker->number) &&
                worker_wait_for_held(worker, HOLD_MSEC);
 }

@@ -60,7 +60,6 @@ static void worker_after_request(Worker *worker, bool keep) {
         else {
                 worker->intake.since_usec = clock_now_usec();
                 worker->waited_usec = 0;
-                worker->coming_usec = 0;
                 worker->held_spoke =
                         !intake_is_quiet(&worker->intake); /* bytes of the next request came with this one */
         }
@@ -176,7 +175,7 @@ static bool worker_lets_others_first(const Worker *worker) {
         if (worker->intake.fd < 0)
                 return true;
 
-        return !(worker->intake.fresh && worker->held_spoke) &&
+        return !(worker->intake.fresh && worker->held_spoke && !worker->held_watched) &&
                !scoreboard_any_other_free(worker->setup->board, worker->number);
 }
 
