@@ -5,7 +5,7 @@
  * php-fpm's files are read by PHP's own parser: without quotes a word may be a truth value or a
  * constant, some characters calculate, and ${NAME} is a variable in either case
  * (zend_ini_scanner.l, zend_ini_parser.y). Ours are put in quotes again, all but error
- * levels and words (sapi/ini-values.c).
+ * levels and switches (sapi/ini-values.c), which keep theirs where they had some.
  */
 #include <string.h>
 #include <strings.h>
@@ -26,20 +26,14 @@ static bool import_is_php(const Import *import, const FpmDirective *directive) {
 }
 
 const char *import_word(const FpmDirective *directive) {
-        static const char *const on[] = { "on", "yes", "true" }, *const off[] = { "off",
-                                                                                  "no",
-                                                                                  "false",
-                                                                                  "none",
-                                                                                  "null" };
+        static const char *const on[] = { "on", "yes", "true" };
 
-        for (size_t i = 0; !directive->quote && i < ELEMENTSOF(on); i++)
+        if (directive->quote || !parse_is_switch(directive->value))
+                return directive->value;
+        for (size_t i = 0; i < ELEMENTSOF(on); i++)
                 if (strcasecmp(directive->value, on[i]) == 0)
                         return "1";
-        for (size_t i = 0; !directive->quote && i < ELEMENTSOF(off); i++)
-                if (strcasecmp(directive->value, off[i]) == 0)
-                        return "";
-
-        return directive->value;
+        return "";
 }
 
 /* False: PHP calculated it, and nobody here can. */
@@ -50,6 +44,11 @@ static bool import_is_plain(const FpmDirective *directive) {
                 return true;
 
         return !strpbrk(directive->value, "|&^~!()") && strncmp(directive->value, "E_", 2) != 0;
+}
+
+/* Without its quotes PHP would make something else of it. */
+static bool import_reads_else(const char *value) {
+        return parse_is_switch(value) || parse_is_flags(value);
 }
 
 /* "NAME=value", as a string of the file: what was off in php-fpm's words is off in PHP's. */
@@ -81,7 +80,7 @@ static void import_value(Import *import, const FpmDirective *directive) {
 
         import_add(import,
                    list,
-                   "%s=%s",
+                   directive->quote && !flag && import_reads_else(directive->value) ? "%s=\"%s\"" : "%s=%s",
                    directive->index,
                    !flag                              ? import_word(directive)
                    : fpm_parse_flag(directive->value) ? "1"

@@ -65,17 +65,14 @@ static int inside_set_environment(char *const *env) {
         return 0;
 }
 
-/* "name=value" with quotes as sapi/ini.c writes it: they keep ; and spaces in the value, and would make words of flags. */
+/* "name=value" as sapi/ini-values.c writes it: quotes keep ; and spaces in the value, and make words of what PHP reads. */
 static void inside_write_values(FILE *f, char *const *values) {
         for (; *values; values++) {
                 const char *equals = strchr(*values, '=');
-                bool flags = equals &&
-                             strncmp(*values, "error_reporting=", strlen("error_reporting=")) == 0 &&
-                             parse_is_flags(equals + 1);
 
                 if (equals)
                         (void)fprintf(f,
-                                      strchr(equals, '"') || flags ? "%.*s=%s\n" : "%.*s=\"%s\"\n",
+                                      parse_is_unquoted(*values) ? "%.*s=%s\n" : "%.*s=\"%s\"\n",
                                       (int)(equals - *values),
                                       *values,
                                       equals + 1);

@@ -39,23 +39,6 @@ static int append(char **text, size_t *size, const char *format, const char *a, 
         return grown ? 0 : -ENOMEM;
 }
 
-/* On, Off and their like. */
-static bool value_is_word(const char *value) {
-        static const char *const words[] = { "on", "off", "yes", "no", "true", "false", "none", "null" };
-
-        for (size_t i = 0; i < ELEMENTSOF(words); i++)
-                if (strcasecmp(value, words[i]) == 0)
-                        return true;
-
-        return false;
-}
-
-/* The format of a line. Values with quotes stay as written. */
-static const char *value_format(const char *value) {
-        return strchr(value, '"') || value_is_word(value) || parse_is_flags(value) ? "%.*s=%s\n"
-                                                                                   : "%.*s=\"%s\"\n";
-}
-
 /* Whether the text before '=' is @name. */
 static bool value_is_named(const char *value, const char *name) {
         size_t size = strcspn(value, " \t=");
@@ -78,7 +61,12 @@ static int append_values(char **text, size_t *size, char **values) {
 
                 if (!equals || value_is_list(*v))
                         continue;
-                r = append(text, size, value_format(equals + 1), *v, (int)(equals - *v), equals + 1);
+                r = append(text,
+                           size,
+                           parse_is_unquoted(*v) ? "%.*s=%s\n" : "%.*s=\"%s\"\n",
+                           *v,
+                           (int)(equals - *v),
+                           equals + 1);
                 if (r < 0)
                         return r;
         }

@@ -132,7 +132,6 @@ void embed_ini_apply_params(SapiContext *context);
 void embed_ini_activate(SapiContext *context); /* [PATH=], [HOST=], .user.ini */
 
 /* user-ini.c */
-void embed_user_ini_forget(void); /* paths lead elsewhere now */
 /* @file: the script, links not followed */
 void embed_user_ini_activate(const char *file, const char *script, const char *docroot);
 

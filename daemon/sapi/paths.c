@@ -189,8 +189,6 @@ static SapiPathOutcome path_resolve(const char *path,
                 return path_refuse(SAPI_PATH_MISSING, ret_reason, path, NULL, "found no memory");
         }
 
-        if (entry->path && strcmp(entry->path, path) == 0 && strcmp(entry->real, real) != 0)
-                embed_user_ini_forget();
         free(entry->path);
         free(entry->real);
         *entry = (struct PathEntry){

@@ -6,8 +6,8 @@
  * deeper wins. They are those of the path that the front end named, links not
  * followed, as under php-fpm; only where that does not lead through the document
  * root, those of the real path. What a file said, or that there is none, is kept for
- * user_ini.cache_ttl seconds, or until a script's path is seen to lead elsewhere:
- * the link of a deployment was switched. The table has a fixed size: two directories that
+ * user_ini.cache_ttl seconds, or until the directory is seen to be another: the link of a
+ * deployment was switched. The table has a fixed size: two directories that
  * fall on one place take turns.
  */
 
@@ -23,6 +23,7 @@ typedef struct UserIni UserIni;
 struct UserIni {
         char *directory; /* owned */
         uint64_t until_usec;
+        uint64_t real; /* hash of where the directory really was; 0: not known */
         HashTable values;
 };
 
@@ -32,16 +33,21 @@ static UserIni *user_ini_place(const char *directory) {
         return &user_ini_cache[zend_inline_hash_func(directory, strlen(directory)) % CACHE_SLOTS];
 }
 
-void embed_user_ini_forget(void) {
-        for (size_t i = 0; i < CACHE_SLOTS; i++)
-                user_ini_cache[i].until_usec = 0;
+/* Where @path[0..@size) really is, as a hash, if @real ends as the rest of @path does: then that part is no link. */
+static uint64_t user_ini_real(const char *path, size_t size, size_t path_size, const char *real) {
+        size_t rest = path_size - size, real_size = strlen(real);
+
+        if (rest > real_size || memcmp(real + real_size - rest, path + size, rest) != 0)
+                return 0;
+        return zend_inline_hash_func(real, real_size - rest);
 }
 
-static void user_ini_activate_directory(const char *directory) {
+static void user_ini_activate_directory(const char *directory, uint64_t real) {
         UserIni *ini = user_ini_place(directory);
         uint64_t now = clock_now_usec();
 
-        if (!ini->directory || strcmp(ini->directory, directory) != 0 || now >= ini->until_usec) {
+        if (!ini->directory || strcmp(ini->directory, directory) != 0 || now >= ini->until_usec ||
+            (real != 0 && ini->real != 0 && real != ini->real)) {
                 if (ini->directory)
                         zend_hash_destroy(&ini->values);
                 free(ini->directory);
@@ -52,6 +58,7 @@ static void user_ini_activate_directory(const char *directory) {
                 (void)php_parse_user_ini_file(directory,
                                               PG(user_ini_filename),
                                               &ini->values); /* most have none */
+                ini->real = real;
                 ini->until_usec = now + (uint64_t)MAX2(PG(user_ini_cache_ttl), 0) * USEC_PER_SEC;
         }
 
@@ -102,7 +109,7 @@ static size_t user_ini_directory(char *ret, const char *file) {
 }
 
 void embed_user_ini_activate(const char *file, const char *script, const char *docroot) {
-        char path[PATH_MAX];
+        char path[PATH_MAX], real[PATH_MAX];
         size_t root_size, size;
 
         if (!PG(user_ini_filename) || *PG(user_ini_filename) == '\0')
@@ -123,13 +130,16 @@ void embed_user_ini_activate(const char *file, const char *script, const char *d
                 root_size = size;
         }
 
+        if (user_ini_directory(real, script) == 0)
+                real[0] = '\0';
         for (size_t i = root_size; i <= size; i++) {
+                uint64_t where = user_ini_real(path, i, size, real);
                 char cut = path[i];
 
                 if (cut != '/' && cut != '\0')
                         continue;
                 path[i] = '\0';
-                user_ini_activate_directory(path);
+                user_ini_activate_directory(path, where);
                 path[i] = cut;
         }
 }

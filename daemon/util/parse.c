@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/parse.h"
@@ -227,4 +228,24 @@ bool parse_is_flags(const char *text) {
         }
 
         return operand && depth == 0;
+}
+
+bool parse_is_switch(const char *text) {
+        static const char *const words[] = { "on", "off", "yes", "no", "true", "false", "none", "null" };
+
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (strcasecmp(text, words[i]) == 0)
+                        return true;
+
+        return false;
+}
+
+bool parse_is_unquoted(const char *line) {
+        static const char samesite[] = "session.cookie_samesite="; /* "None" is what browsers are to read */
+        const char *value = strchr(line, '=');
+
+        if (!value++)
+                return false;
+        return strchr(value, '"') || parse_is_flags(value) ||
+               (parse_is_switch(value) && strncmp(line, samesite, sizeof(samesite) - 1) != 0);
 }

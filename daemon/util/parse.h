@@ -31,6 +31,12 @@ const char *format_span(char *buffer, size_t size, uint64_t usec);
  */
 bool parse_is_flags(const char *text);
 
+/* On, Off, Yes, No, True, False, None or Null, in any case: php.ini makes "1" and "" of them. */
+bool parse_is_switch(const char *text);
+
+/* Whether the value of a line of php.ini, "NAME=VALUE", stands without quotes: PHP makes something else of it. */
+bool parse_is_unquoted(const char *line);
+
 /*
  * Pool names: [A-Za-z0-9_][A-Za-z0-9_-]{0,26}, because "php-NAME" has to be a
  * user name by systemd's strict rule (31 characters). Neither "pool" nor

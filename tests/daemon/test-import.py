@@ -427,6 +427,7 @@ CASES = [
             php_value[zlib.output_compression] = Off ; none at all
             php_value[session.use_strict_mode] = TRUE
             php_value[highlight.string] = "none"
+            php_value[session.cookie_samesite] = "None"
             php_value[session.gc_divisor] = 5|2
             php_value[precision] = !5x
             php_value[sendmail_from] = "a|b@example.test"
@@ -439,7 +440,7 @@ CASES = [
         "pool": "words",
         "conf": [
             '"error_reporting=E_ALL & ~E_DEPRECATED"', '"mbstring.language="', '"zlib.output_compression="', '"session.use_strict_mode=1"',
-            '"highlight.string=none"', '"sendmail_from=a|b@example.test"', '"DEBUG=1"', '"PLAIN=yes"',
+            '"highlight.string=\\"none\\""', '"session.cookie_samesite=\\"None\\""', '"sendmail_from=a|b@example.test"', '"DEBUG=1"', '"PLAIN=yes"',
             '"session.gc_divisor=5|2"',
         ],
         "not_conf": ["precision", "CACHE"],
@@ -599,7 +600,7 @@ def test_chroot():
         one = read(d + "/php-pool/conf.d/one.conf")
         check("the root of the front end without the chroot", 'root = "/site";' in one and '"one.test"' in one, one)
         service = read(d + "/units/php-pool@one.service.d/php-fpm.conf")
-        check("what can be written is inside of it", "ReadWritePaths=-+/site\nNoExecPaths=-+/site\n" in service, service)
+        check("what can be written is inside of it", "ReadWritePaths=-+/site\n" in service and "\nNoExecPaths=-+/site\n" in service, service)
         check("a pool that nobody knows the place of is left out", "[two] cannot be carried over: where in its chroot the site is" in result.stderr
               and read(d + "/php-pool/conf.d/two.conf") == "", result.stderr)
         check("the others are not", 'root = "/srv/three";' in read(d + "/php-pool/conf.d/three.conf"), result.stdout)

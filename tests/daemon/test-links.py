@@ -33,9 +33,12 @@ class LinkedTest(unittest.TestCase):
                     self.assertEqual(answer.body.decode(), expected)
 
         pool.write("releases/2/.user.ini", "precision = 3\n")
-        pool.write("releases/2/ini.php", "<?php echo ini_get('precision');")
+        for name in ("ini.php", "other.php"):
+            pool.write("releases/2/" + name, "<?php echo ini_get('precision');")
         os.symlink("releases/2", os.path.join(pool.root, "next"))
         os.rename(os.path.join(pool.root, "next"), os.path.join(pool.root, "current"))
+        there = {"DOCUMENT_ROOT": os.path.join(pool.root, "current")}
+        self.assertEqual(pool.ask("current/other.php", extra=there).body, b"3", "of a script that was not known before")
         until("the settings of what is deployed now", lambda: pool.ask(
             "current/ini.php", extra={"DOCUMENT_ROOT": os.path.join(pool.root, "current")}).body == b"3", 2)
 

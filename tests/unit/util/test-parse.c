@@ -101,11 +101,28 @@ static void test_flags(void) {
                         test_fail("'%s' is taken", bad[i]);
 }
 
+static void test_unquoted(void) {
+        static const char *const yes[] = {
+                "a=On", "a=off", "a=none", "error_reporting=E_ALL & ~E_NOTICE", "a=14", "a=\"None\"",
+        };
+        static const char *const no[] = {
+                "a", "a=", "a=b c", "a=Offline", "a=128M", "session.cookie_samesite=None", "a=x;y", "a=${B}",
+        };
+
+        for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++)
+                if (!parse_is_unquoted(yes[i]))
+                        test_fail("'%s' is put in quotes", yes[i]);
+        for (size_t i = 0; i < sizeof(no) / sizeof(*no); i++)
+                if (parse_is_unquoted(no[i]))
+                        test_fail("'%s' is not put in quotes", no[i]);
+}
+
 int main(void) {
         test_run(test_u64);
         test_run(test_size);
         test_run(test_span);
         test_run(test_pool_name);
         test_run(test_flags);
+        test_run(test_unquoted);
         return 0;
 }
