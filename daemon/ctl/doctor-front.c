@@ -106,7 +106,8 @@ static void front_check_root(Doctor *doctor, const Front *front) {
                 front->root,
                 front_real ? "" : " (which does not exist)",
                 config->root);
-        front_say(doctor, front, FINDING_ERROR, text);
+        /* a site without PHP has a root of its own and is no fault */
+        front_say(doctor, front, front->inherited ? FINDING_NOTE : FINDING_ERROR, text);
 }
 
 static void front_check_body(Doctor *doctor, const Front *front) {

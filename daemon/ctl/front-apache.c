@@ -141,6 +141,7 @@ static int apache_spread(Apache *apache, size_t k) {
                         front = fronts_add(apache->fronts, FRONT_APACHE, host->file, host->line, address);
                 if (!front || !front->file)
                         return -ENOMEM;
+                front->inherited = true;
                 r = apache_fill(front, host);
                 if (r < 0)
                         return r;

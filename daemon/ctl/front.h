@@ -42,6 +42,7 @@ struct Front {
         size_t n_index;
         char *front_controller; /* "/index.php" */
         char *user;             /* of its worker processes */
+        bool inherited;         /* it stands for a site that has not asked for PHP: the whole server does */
 
         /* what goes wrong with it */
         bool no_script_filename;

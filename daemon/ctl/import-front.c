@@ -108,20 +108,23 @@ bool import_is_in(const Import *import, const char *directory) {
         return import_is_below(directory, import->root);
 }
 
-void import_fronts(Import *import) {
-        _cleanup_(freep) char *first = NULL; /* the root whose host names are ours */
+/* Those with a host name of their own first: Debian's 000-default, which has none, sorts before all sites. */
+static void import_fronts_that(Import *import, bool named, char **first) {
         const Front *front = NULL;
 
         while ((front = import_next_front(import, front))) {
-                _cleanup_(freep) char *root = import_front_root(import, front);
+                _cleanup_(freep) char *root = NULL;
 
+                if ((front->n_hosts > 0 || !front->inherited) != named)
+                        continue;
+                root = import_front_root(import, front);
                 if (front->root && !root)
                         continue;
                 if (root && !import->root)
                         import_take_root(import, root);
-                if (root && !first)
-                        first = strdup(root);
-                if (root && first && strcmp(root, first) != 0) {
+                if (root && !*first)
+                        *first = strdup(root);
+                if (root && *first && strcmp(root, *first) != 0) {
                         import_note(import,
                                     NULL,
                                     "%s:%u: '%s' is another root: the pool runs its scripts (site.also), "
@@ -135,4 +138,11 @@ void import_fronts(Import *import) {
                 }
                 import_front_texts(import, front);
         }
+}
+
+void import_fronts(Import *import) {
+        _cleanup_(freep) char *first = NULL; /* the root whose host names are ours */
+
+        import_fronts_that(import, /* named= */ true, &first);
+        import_fronts_that(import, /* named= */ false, &first);
 }

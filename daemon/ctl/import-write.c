@@ -170,6 +170,8 @@ write_dropin(const char *section, const ImportList *lines, const ImportList *wri
                             f);
         for (size_t i = 0; writable && i < writable->n_items; i++)
                 (void)fprintf(f, "ReadWritePaths=-%s%s\n", inside ? "+" : "", writable->items[i]);
+        if (writable && writable->n_items > 0)
+                (void)fputs("# Nor does what lies there run as a program: ExecPaths= for what has to.\n", f);
         /* each is a mount of its own, which the unit's NoExecPaths=/ does not reach */
         for (size_t i = 0; writable && i < writable->n_items; i++)
                 (void)fprintf(f, "NoExecPaths=-%s%s\n", inside ? "+" : "", writable->items[i]);

@@ -270,8 +270,12 @@ static void import_print_next(const Pools *pools, size_t n_refused) {
                        pools->n_items,
                        pools->n_items == 1 ? "" : "s",
                        n_refused);
-        printf("\nThe old addresses are the pools' now, as soon as php-fpm leaves them:\n\n"
-               "    systemctl disable --now 'php*-fpm.service'\n    systemctl enable --now");
+        printf("\nThe old addresses are the pools' now, as soon as php-fpm leaves them%s:\n\n%s"
+               "    systemctl enable --now",
+               n_refused > 0
+                       ? ". It goes on for what was left out: take the others out of its files, reload it, then"
+                       : "",
+               n_refused > 0 ? "" : "    systemctl disable --now 'php*-fpm.service'\n");
         for (size_t i = 0; i < pools->n_items; i++)
                 printf(" php-pool@%s.socket", pools->items[i].name);
         printf("\n    php-poolctl check\n\nThe front end needs no change.\n");
