@@ -101,7 +101,7 @@ struct PoolWorker {
         uint64_t booted_usec;
         uint64_t interrupted; /* request_number that was interrupted */
         uint64_t interrupted_usec;
-        uint64_t cancelled; /* request_number that an operator wanted ended */
+        uint64_t cancelled;    /* request_number that an operator wanted ended */
         uint64_t killed;       /* request_number that was killed for its time */
         uint64_t slow;         /* request_number that was logged as slow */
         uint64_t keeps;        /* request_number that was seen to keep its connection after its answer */
