@@ -100,8 +100,9 @@ rm /run/php-pool.d/ctl-up/control
 check "a pool that runs without its control socket does not sleep" equal "$(state ctl-up)" unreachable
 pool ctl-up <<<'root = "/srv/www/ctl-up"; site: { hosts = [ "up.test" ]; }; env = [ "RELOADED=yes" ];'
 echo '<?php echo getenv("RELOADED");' >/srv/www/ctl-up/env.php
-check "and is reloaded all the same" ctl reload ctl-up
-check "with its new configuration" contains "$(fcgi ctl-up env.php)" "yes"
+check "nor is its reload a success, which nobody can tell of" not ctl reload ctl-up
+reloaded() { [[ $(fcgi ctl-up env.php) == *yes* ]]; }
+check "but it has happened" eventually 5 reloaded
 
 # a new site, from nothing to an answer
 
