@@ -3,9 +3,9 @@
 
 import contextlib
 import os
+import signal
 import socket
 import sys
-import threading
 import time
 import unittest
 
@@ -109,40 +109,40 @@ class ProtocolTest(unittest.TestCase):
         peer.send(record(STDIN))
         self.assertEqual(peer.answer()[0], body)
 
+    def trickle(self, first, more):
+        """In a process of its own, which waits for nobody else's: a pause would give the worker a chance that it must not need."""
+        pid = os.fork()
+        if pid == 0:
+            with contextlib.suppress(OSError):  # closed: at the latest when it has sent too much
+                with contextlib.suppress(PermissionError):
+                    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+                peer = self.peer().send(*first)
+                peer.socket.setblocking(False)
+                for _ in range(6000):
+                    time.sleep(0.0005)
+                    with contextlib.suppress(BlockingIOError):
+                        peer.send(more)
+                        peer.socket.recv(65536)
+            os._exit(0)
+        return pid
+
     def test_a_fast_trickle_keeps_no_worker(self):
         """However soon the next byte comes: the worker that reads it counts as idle."""
         head = begin(), record(PARAMS, self.params("echo.php", "POST", length=1 << 20)), record(PARAMS)
         for name, first, more in (("body", head, record(STDIN, b"x")), ("padded", head, record(STDIN, b"x", padding=255)),
                                   ("head", (begin(),), record(PARAMS, pair("A", "x"))), ("management", (), record(9, request=0))):
             with self.subTest(name):
-                peer, ending = self.peer(), threading.Event()
-
-                def trickle(peer=peer, first=first, more=more, ending=ending):
-                    with contextlib.suppress(PermissionError):  # a pause would give the worker a chance that it must not need
-                        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-                    peer.send(*first)
-                    peer.socket.setblocking(False)
-                    while not ending.is_set():
-                        time.sleep(0.0005)
-                        try:
-                            peer.send(more)
-                            peer.socket.recv(65536)
-                        except BlockingIOError:
-                            pass
-                        except OSError:
-                            return  # closed: at the latest when it has sent too much
-
-                thread = threading.Thread(target=trickle)
-                thread.start()
+                pids = [self.trickle(first, more) for _ in range(2)]  # as many as the pool may have workers
                 try:
-                    time.sleep(0.05)
-                    for _ in range(20):
+                    time.sleep(0.1)
+                    for _ in range(10):
                         start = time.monotonic()
                         self.assert_serves()
                         self.assertLess(time.monotonic() - start, 0.5)
                 finally:
-                    ending.set()
-                    thread.join()
+                    for pid in pids:
+                        os.kill(pid, signal.SIGKILL)
+                        os.waitpid(pid, 0)
 
     def test_abort_in_a_body_that_lies_in_a_file(self):
         params = self.params("size.php", "POST", length=900000)
