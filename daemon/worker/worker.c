@@ -235,15 +235,8 @@ static int worker_open(Worker *worker) {
                            &worker->slot->answered);
 }
 
-int worker_main(const WorkerSetup *setup, uint32_t slot, int channel) {
-        Worker worker = {
-                .setup = setup,
-                .slot = scoreboard_slot(setup->board, slot),
-                .number = slot,
-                .channel = channel,
-                .pid = getpid(),
-        };
-        IntakeLimits limits = {
+static IntakeLimits worker_limits(const WorkerSetup *setup) {
+        return (IntakeLimits){
                 .n_params_max = PARAMS_MAX,
                 .params_max = setup->config->params_max,
                 .body_max = setup->config->body_max,
@@ -252,6 +245,17 @@ int worker_main(const WorkerSetup *setup, uint32_t slot, int channel) {
                 .memory_max = 2 * CHUNK_SIZE,
                 .spool_directory = setup->spool_directory,
         };
+}
+
+int worker_main(const WorkerSetup *setup, uint32_t slot, int channel) {
+        Worker worker = {
+                .setup = setup,
+                .slot = scoreboard_slot(setup->board, slot),
+                .number = slot,
+                .channel = channel,
+                .pid = getpid(),
+        };
+        IntakeLimits limits = worker_limits(setup);
         int r, status = EXIT_SUCCESS;
 
         process_set_name("php-worker");
