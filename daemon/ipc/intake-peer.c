@@ -33,9 +33,11 @@ static bool peer_has_closed(int fd, short events) {
 
 static bool peer_has_aborted(const Intake *intake) {
         uint8_t header[FCGI_HEADER_SIZE];
+        size_t n = intake_peek_more(intake, header, sizeof(header));
         FcgiRecord record;
 
-        if (recv(intake->fd, header, sizeof(header), MSG_PEEK | MSG_DONTWAIT) != (ssize_t)sizeof(header))
+        if (n < sizeof(header) &&
+            recv(intake->fd, header + n, sizeof(header) - n, MSG_PEEK | MSG_DONTWAIT) != (ssize_t)(sizeof(header) - n))
                 return false;
 
         fcgi_record_decode(&record, header);
@@ -45,14 +47,18 @@ static bool peer_has_aborted(const Intake *intake) {
 bool intake_is_abandoned(const Intake *intake) {
         struct pollfd p = { .fd = intake->fd, .events = POLLIN | POLLRDHUP };
 
-        if (intake->fd < 0 || intake_has_more(intake) || poll(&p, 1, /* timeout= */ 0) <= 0)
+        if (intake->fd < 0)
+                return false;
+        if (intake_has_more(intake))
+                return peer_has_aborted(intake);
+        if (poll(&p, 1, /* timeout= */ 0) <= 0)
                 return false;
 
         return peer_has_closed(intake->fd, p.revents) || ((p.revents & POLLIN) && peer_has_aborted(intake));
 }
 
 bool intake_is_aborted(const Intake *intake) {
-        return intake->fd >= 0 && !intake_has_more(intake) && peer_has_aborted(intake);
+        return intake->fd >= 0 && peer_has_aborted(intake);
 }
 
 void intake_drain(Intake *intake) {

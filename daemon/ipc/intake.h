@@ -106,10 +106,14 @@ bool intake_is_quiet(const Intake *intake);
 /* The request is whole, and bytes of a next one came with it. */
 bool intake_has_more(const Intake *intake);
 
+/* Copies the first of those bytes; how many. They stay. Safe in a signal handler. */
+size_t intake_peek_more(const Intake *intake, void *data, size_t size);
+
 /*
- * The request is whole, and the peer has closed the connection or sent
- * ABORT_REQUEST for it. False while that cannot be seen: bytes of a next request
- * are in the way. Changes nothing and is safe in a signal handler.
+ * The request is whole, and the peer has sent ABORT_REQUEST for it, be it with the
+ * request or later, or has closed the connection. False while that cannot be seen:
+ * bytes of a next request are in the way. Changes nothing and is safe in a signal
+ * handler.
  */
 bool intake_is_abandoned(const Intake *intake);
 

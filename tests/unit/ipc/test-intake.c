@@ -446,7 +446,52 @@ static void test_only_the_record_aborts(void) {
         }
 }
 
+/* Of an ABORT_REQUEST with @id, @n bytes come with the request and the others later; @travels: they are in a file then. */
+static bool is_aborted_by(uint16_t id, size_t n, bool travels) {
+        Buffer wire = WIRE_NULL;
+        size_t request_size;
+        Intake first, again, *intake = &first;
+        bool answer;
+        int peer = connect_intake(&first, &small);
+
+        wire_whole(&wire, 7, 10, 10);
+        request_size = buffer_size(&wire);
+        wire_record(&wire, 2, id, "", 0);
+        send_bytes(peer, &wire, 0, request_size + n);
+        test_int(intake_read(&first), 0);
+        test_true(intake_has_more(&first) == (n > 0));
+        if (travels) {
+                int spool;
+
+                test_int(intake_pack(&first, &spool), 0);
+                intake_init(&again, &small);
+                test_int(intake_attach_take_fds(&again, dup(first.fd), dup(spool), 5), 0);
+                intake_done(&first);
+                test_int(intake_read(&again), 0);
+                intake = &again;
+        }
+        send_bytes(peer, &wire, request_size + n, buffer_size(&wire));
+
+        answer = intake_is_aborted(intake);
+        test_true(intake_is_abandoned(intake) == answer);
+        close(peer);
+        intake_done(intake);
+        buffer_done(&wire);
+        return answer;
+}
+
+static void test_an_abort_that_comes_with_its_request(void) {
+        for (size_t n = 0; n <= FCGI_HEADER_SIZE; n++)
+                for (int travels = 0; travels <= 1; travels++) {
+                        if (!is_aborted_by(7, n, travels))
+                                test_fail("%zu bytes came with it, in a file: %d", n, travels);
+                        if (is_aborted_by(8, n, travels))
+                                test_fail("another's, %zu bytes came with it, in a file: %d", n, travels);
+                }
+}
+
 int main(void) {
+        test_run(test_an_abort_that_comes_with_its_request);
         test_run(test_who_has_gone_and_who_only_waits);
         test_run(test_only_the_record_aborts);
         test_run(test_a_request_in_one_piece);
