@@ -6,13 +6,14 @@
  * over, and its exit status is the reload's. It runs as the pool's own user, in
  * the pool's sandbox; WaitReload is for everyone who can connect.
  *
- * Without a name it is a pause, for the proxy, whose control socket has figures
- * and nothing to wait for. systemctl reload returns when ExecReload= is done and
- * the service is not "reloading"; if the last command ends before PID 1 has read
- * RELOADING=1, it returns early (2 of 25 reloads, measured with `kill -HUP`
- * alone; 0 of 25 with a pause of 50 ms). The pause here is twice that, as is that
- * of php-pool-proxy.service (`kill -HUP && sleep 0.1`); afterwards systemd waits
- * for the READY=1 of the proxy itself.
+ * Without a name it waits for the proxy to have said that it reloads. systemctl
+ * reload returns when ExecReload= is done and the service is not "reloading"; if
+ * the last command ends before PID 1 has read RELOADING=1, it returns early, with
+ * the old configuration in use (2 of 25 reloads, measured with `kill -HUP` alone).
+ * The proxy says it as soon as it sees SIGHUP, in the loop that serves its control
+ * socket too: whoever is answered there knows that it was said. Afterwards systemd
+ * waits for the READY=1 of the proxy itself. A proxy without a control socket is
+ * given a pause.
  */
 #include <json-c/json.h>
 #include <string.h>
@@ -20,12 +21,22 @@
 #include "ctl/field.h"
 #include "ctl/text.h"
 #include "ctl/view.h"
+#include "ipc/varlink-client.h"
 #include "util/log.h"
 
+#define WAIT_PROXY_CONTROL  "/run/php-pool-proxy/control"
 #define WAIT_RELOADING_MSEC 100
 
 static int wait_proxy(void) {
+        _cleanup_(varlink_reply_done) VarlinkReply reply = {};
         struct timespec ts = { .tv_nsec = WAIT_RELOADING_MSEC * 1000000L };
+
+        if (varlink_client_call(WAIT_PROXY_CONTROL,
+                                CTL_STATUS_USEC,
+                                "io.phppool.Proxy.GetStatus",
+                                NULL,
+                                &reply) >= 0)
+                return EXIT_SUCCESS;
 
         while (clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &ts) == EINTR)
                 ;
