@@ -70,7 +70,7 @@ static void inside_write_values(FILE *f, char *const *values) {
         for (; *values; values++) {
                 const char *equals = strchr(*values, '=');
 
-                if (equals)
+                if (equals && !parse_is_list(*values))
                         (void)fprintf(f,
                                       parse_is_unquoted(*values) ? "%.*s=%s\n" : "%.*s=\"%s\"\n",
                                       (int)(equals - *values),
@@ -95,6 +95,16 @@ static void inside_write_defaults(FILE *f, const Php *php) {
                         (void)fprintf(f, "%s=\"%s/%s\"\n", defaults[i].name, state, defaults[i].leaf);
 }
 
+/* These are joined with php.ini's already. */
+static void inside_write_lists(FILE *f, const Php *php) {
+        for (size_t i = 0; parse_lists[i]; i++) {
+                const char *value = php_get_value(php, parse_lists[i], NULL);
+
+                if (value)
+                        (void)fprintf(f, "%s=\"%s\"\n", parse_lists[i], value);
+        }
+}
+
 static int inside_write_ini(const char *directory, const Php *php, const PoolConfig *config) {
         char path[PATH_MAX];
         FILE *f;
@@ -107,6 +117,7 @@ static int inside_write_ini(const char *directory, const Php *php, const PoolCon
         inside_write_defaults(f, php);
         inside_write_values(f, config->php_values);
         inside_write_values(f, config->php_admin_values);
+        inside_write_lists(f, php);
         return fclose(f) != 0 ? -errno : 0;
 }
 
@@ -142,8 +153,8 @@ static int inside_set_php(const Php *php, const PoolConfig *config) {
         if (r < 0)
                 return r;
 
-        /* an empty name is the directory that this PHP was built with */
-        (void)snprintf(scan, sizeof(scan), "%s:%s", php->scan ?: "", directory);
+        /* an empty name is the directory that this PHP was built with: not where the unit says that there is none */
+        (void)snprintf(scan, sizeof(scan), "%s%s%s", php->scan ?: "", php->scan ? ":" : "", directory);
         if (setenv("PHP_INI_SCAN_DIR", scan, /* overwrite= */ 1) < 0)
                 return -errno;
         return php->ini && setenv("PHPRC", php->ini, /* overwrite= */ 1) < 0 ? -errno : 0;

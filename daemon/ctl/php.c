@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "ctl/php.h"
 #include "util/fd.h"
+#include "util/parse.h"
 
 static int php_compare_versions(const char *a, const char *b) {
         unsigned int a_major = 0, a_minor = 0, b_major = 0, b_minor = 0;
@@ -249,11 +250,32 @@ static int php_read_scan(Php *php) {
         return r;
 }
 
+/* What stood in force before, and the value; without quotes, which would become part of a name. */
+static int php_add_to_list(Php *php, const char *line) {
+        _cleanup_(freep) char *name = strndup(line, strcspn(line, " \t=")), *value = NULL;
+        const char *equals = strchr(line, '='), *before;
+
+        if (!name)
+                return -ENOMEM;
+        if (!equals)
+                return 0;
+
+        before = php_get_value(php, name, "");
+        if (asprintf(&value, "%s%s%s", before, *before ? "," : "", equals + 1) < 0) {
+                value = NULL;
+                return -ENOMEM;
+        }
+        for (char *quote = value; (quote = strpbrk(quote, "\"'"));)
+                *quote = ' ';
+        return php_add(php, name, strlen(name), value, strlen(value), 0);
+}
+
 static int php_add_values(Php *php, char *const *values) {
         int r = 0;
 
         for (; r == 0 && *values; values++)
-                r = php_add_line(php, *values, strlen(*values), 0);
+                r = parse_is_list(*values) ? php_add_to_list(php, *values)
+                                           : php_add_line(php, *values, strlen(*values), 0);
 
         return r;
 }

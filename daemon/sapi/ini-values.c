@@ -8,9 +8,8 @@
  * them, and PHP reads the text behind quotes as 0: error levels ("E_ALL &
  * ~E_DEPRECATED"), and the words that are "1" or "" (zend_ini_scanner.l).
  *
- * What takes functions and classes away is no such line. It adds to what php.ini
- * says, as under php-fpm (fpm_php_apply_defines_ex()): who takes some from all
- * sites does not give them back to the one that names another.
+ * What takes functions and classes away is no such line, since it adds to what
+ * php.ini says (util/parse.h).
  */
 
 #include "sapi/internal.h"
@@ -19,8 +18,6 @@
 #include <stdio.h>
 #include "util/log.h"
 #include "util/parse.h"
-
-static const char *const value_lists[] = { "disable_functions", "disable_classes" };
 
 static int append(char **text, size_t *size, const char *format, const char *a, int a_size, const char *b) {
         char *line, *grown;
@@ -46,20 +43,12 @@ static bool value_is_named(const char *value, const char *name) {
         return size == strlen(name) && memcmp(value, name, size) == 0;
 }
 
-static bool value_is_list(const char *value) {
-        for (size_t i = 0; i < ELEMENTSOF(value_lists); i++)
-                if (value_is_named(value, value_lists[i]))
-                        return true;
-
-        return false;
-}
-
 static int append_values(char **text, size_t *size, char **values) {
         for (char **v = values; v && *v; v++) {
                 const char *equals = strchr(*v, '=');
                 int r;
 
-                if (!equals || value_is_list(*v))
+                if (!equals || parse_is_list(*v))
                         continue;
                 r = append(text,
                            size,
@@ -111,8 +100,8 @@ static void list_remove_quotes(char *text) {
 }
 
 int embed_ini_join_lists(const SapiOptions *options) {
-        for (size_t i = 0; i < ELEMENTSOF(value_lists); i++) {
-                const char *name = value_lists[i],
+        for (size_t i = 0; parse_lists[i]; i++) {
+                const char *name = parse_lists[i],
                            *before = zend_ini_string(name, strlen(name), /* orig= */ 0);
                 char *text = strdup(before ?: "");
                 int r = text ? 0 : -ENOMEM;
@@ -137,7 +126,7 @@ bool embed_ini_refuse(const char *name) {
         static LogLimit limit = LOG_LIMIT(60 * 1000000, 1);
         char message[256];
 
-        if (strcmp(name, "extension") != 0 && strcmp(name, "zend_extension") != 0 && !value_is_list(name))
+        if (strcmp(name, "extension") != 0 && strcmp(name, "zend_extension") != 0 && !parse_is_list(name))
                 return false;
 
         (void)snprintf(message,

@@ -249,3 +249,15 @@ bool parse_is_unquoted(const char *line) {
         return strchr(value, '"') || parse_is_flags(value) ||
                (parse_is_switch(value) && strncmp(line, samesite, sizeof(samesite) - 1) != 0);
 }
+
+const char *const parse_lists[] = { "disable_functions", "disable_classes", NULL };
+
+bool parse_is_list(const char *line) {
+        size_t size = strcspn(line, " \t=");
+
+        for (const char *const *name = parse_lists; *name; name++)
+                if (size == strlen(*name) && memcmp(line, *name, size) == 0)
+                        return true;
+
+        return false;
+}

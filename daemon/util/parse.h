@@ -34,6 +34,15 @@ bool parse_is_flags(const char *text);
 /* On, Off, Yes, No, True, False, None or Null, in any case: php.ini makes "1" and "" of them. */
 bool parse_is_switch(const char *text);
 
+/*
+ * Settings of which a pool's value adds to php.ini's, as under php-fpm (fpm_php_apply_defines_ex()): who
+ * takes functions from all sites does not give them back to the one that names another. Ended by NULL.
+ */
+extern const char *const parse_lists[];
+
+/* "NAME=VALUE", or NAME alone: whether it is one of these. */
+bool parse_is_list(const char *line);
+
 /* Whether the value of a line of php.ini, "NAME=VALUE", stands without quotes: PHP makes something else of it. */
 bool parse_is_unquoted(const char *line);
 

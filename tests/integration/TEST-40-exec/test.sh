@@ -12,7 +12,7 @@ docroot tool
 docroot other
 printf secret >/run/tool-key
 pool tool <<<'root = "/srv/www/tool"; env = [ "APP_ENV=prod", "APP_KEY=@credential:app-key" ];
-php: { values = [ "precision=5" ]; admin_values = [ "memory_limit=77M" ]; };'
+php: { values = [ "precision=5" ]; admin_values = [ "memory_limit=77M", "disable_functions=passthru" ]; };'
 pool other <<<'root = "/srv/www/other";'
 dropin php-pool@tool.service <<<'[Service]
 LoadCredential=app-key:/run/tool-key
@@ -49,6 +49,15 @@ check "PHP is the pool's" equal "$(run php -r 'echo PHP_MAJOR_VERSION, ".", PHP_
 check "php.ini is the pool's" equal "$(run php -r 'echo php_ini_loaded_file();')" "/etc/php/$php/fpm/php.ini"
 check "values of the file hold" equal "$(run php -r 'echo 1/3;')" 0.33333
 check "admin_values of the file hold" equal "$(run php -r 'echo ini_get("memory_limit");')" 77M
+conf=/etc/php/$php/fpm/conf.d/99-test.ini
+echo 'disable_functions = popen, shell_exec' >"$conf"
+check "what both take away is away" equal "$(run php -r 'foreach (["popen", "shell_exec", "passthru", "exec"] as $f) echo (int)function_exists($f);')" 0001
+check "and extensions of the pool's PHP are there" equal "$(run php -r 'echo (int)extension_loaded("curl");')" 1
+dropin php-pool@tool.service <<<"$(cat /run/systemd/system/php-pool@tool.service.d/test.conf)
+Environment=PHP_INI_SCAN_DIR="
+check "none where the unit has no directory of them" equal "$(run php -r 'echo (int)extension_loaded("curl"), (int)function_exists("popen"), (int)function_exists("passthru");')" 010
+dropin php-pool@tool.service <<<"$(grep -v PHP_INI /run/systemd/system/php-pool@tool.service.d/test.conf)"
+rm "$conf"
 check "sessions are the pool's" equal "$(run php -r 'echo session_save_path() ?: ini_get("session.save_path");')" \
         /var/lib/php-pool/tool/sessions
 

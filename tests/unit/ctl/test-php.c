@@ -83,6 +83,28 @@ static void the_pools_values_come_last(void) {
         php_done(&php);
 }
 
+static void what_is_taken_away_adds_up(void) {
+        char *values[] = { (char[]){ "disable_functions=system" }, (char[]){ "disable_functions_x=1" }, NULL },
+             *admin_values[] = { (char[]){ "disable_functions = \"popen,passthru\"" },
+                                 (char[]){ "disable_classes=SplHeap" },
+                                 NULL };
+        const PoolConfig config = {
+                .path = (char[]){ "/x.conf" },
+                .php_version = (char[]){ "8.2" },
+                .php_ini = (char[]){ "lists.ini" },
+                .php_values = values,
+                .php_admin_values = admin_values,
+        };
+        Php php;
+
+        write_file("lists.ini", "disable_functions = \"exec\"\n");
+        test_int(php_load(&php, &ctl, &config, ""), 0);
+        test_string(php_get_value(&php, "disable_functions", ""), "exec,system,  popen,passthru ");
+        test_string(php_get_value(&php, "disable_classes", ""), "SplHeap");
+        test_string(php_get_value(&php, "disable_functions_x", ""), "1");
+        php_done(&php);
+}
+
 int main(void) {
         char command[128];
 
@@ -92,6 +114,7 @@ int main(void) {
         test_run(the_directory_of_fpm_comes_before_that_of_libphp);
         test_run(the_units_directories_come_before_both);
         test_run(the_pools_values_come_last);
+        test_run(what_is_taken_away_adds_up);
         snprintf(command, sizeof(command), "rm -r %s", directory);
         test_int(system(command), 0);
         return 0;
