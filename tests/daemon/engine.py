@@ -18,6 +18,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "integration"))
 from fcgi_client import Connection, Lost, parameters  # noqa: E402
+from ports import free_port  # noqa: E402
 
 
 def children(pid):
@@ -36,7 +37,7 @@ def name_of(pid):
         return ""
 
 
-def until(what, condition, seconds=10, pause=0.02):
+def until(what, condition, seconds=30, pause=0.02):
     """Waits for the condition and gives its value; fails with @what."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -50,12 +51,6 @@ def until(what, condition, seconds=10, pause=0.02):
 def die_with_test():
     """For the start of a child: a test that is killed leaves nothing running. 1 is PR_SET_PDEATHSIG."""
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Server:

@@ -10,7 +10,8 @@ import shutil
 import signal
 import subprocess
 
-from engine import Server, children, die_with_test, free_port, until
+from engine import Server, children, die_with_test, until
+from ports import free_port
 
 PROGRAM = shutil.which("php-fpm8.2") or shutil.which("php-fpm8.2", path="/usr/sbin:/usr/local/sbin")
 AVAILABLE = PROGRAM is not None

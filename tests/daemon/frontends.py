@@ -8,7 +8,8 @@ import socket
 import subprocess
 import tempfile
 
-from engine import die_with_test, free_port, until
+from engine import die_with_test, until
+from ports import free_port
 
 
 def program(name):

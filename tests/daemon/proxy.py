@@ -7,11 +7,7 @@ import socket
 import subprocess
 import time
 
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+from ports import free_port
 
 
 class Proxy:
@@ -100,9 +96,9 @@ class Proxy:
     def reload(self):
         self.process.send_signal(signal.SIGHUP)
         self.wait_for("RELOADING=1")
-        message = self.wait_for("STATUS=")
+        n = len(self.messages)
         self.wait_for("READY=1")
-        return message
+        return [message for message in self.messages[n:] if "STATUS=" in message][-1]  # it says one each few seconds too
 
     def stop(self):
         """Its exit status."""

@@ -142,7 +142,7 @@ class DescriptionTest(unittest.TestCase):
             pool.ask("die.php")
         until("the slowest are collected, and opcache was asked", lambda: pool.ask("hello.php") and (s := status(pool)) and
               s["slowest"] and "opcache" in s, 15)
-        thread, _ = self.later(pool.ask, "sleep.php", "ms=1500")
+        thread, _ = self.later(pool.ask, "sleep.php", "ms=20000")
         until("its script runs", lambda: any(stack.get("frames") for stack in call(pool, "GetStacks")["stacks"]))  # it is busy before
         agrees("GetStatus", call(pool, "GetStatus"))
         agrees("GetStacks", call(pool, "GetStacks"))

@@ -109,9 +109,11 @@ class ComparedTest(unittest.TestCase):
             else:
                 t.server.configure("nonsense = 1;")
             t.server.reload()
-            time.sleep(1)
-            said = t.server.log()[size:]
-            reason = "reason logged" if ".conf:" in said and "nonsense" in said else "no reason logged"
+            try:
+                until("the reason", lambda: ".conf:" in (said := t.server.log()[size:]) and "nonsense" in said, 5)
+                reason = "reason logged"
+            except AssertionError:
+                reason = "no reason logged"
             try:
                 return f"{t.serves()}, {reason}"
             except OSError as error:
@@ -271,7 +273,7 @@ class HazardTest(unittest.TestCase):
         self.assertEqual(status(pool)["crashes_by_signal"], {"SEGV": 1, "ABRT": 1, "KILL": 1, "exit": 1})
 
     def test_silent_clients_hold_no_worker(self):
-        pool = self.pool('workers: { max = 2; }; limits: { head_time = "1s"; };')
+        pool = self.pool('workers: { max = 2; }; limits: { head_time = "4s"; };')
         silent = self.peers(pool, 20)
         half = self.peers(pool, 20)
         for peer in half:
@@ -281,7 +283,7 @@ class HazardTest(unittest.TestCase):
             begin_time = time.monotonic()
             self.assertEqual(pool.ask("hello.php").body, b"hello")
             worst = max(worst, time.monotonic() - begin_time)
-        self.assertLess(worst, 0.5)
+        self.assertLess(worst, 2, "nobody waits until they are cut off")
         for peer in silent + half:
             self.assertIsNone(peer.record(), "cut off after limits.head_time")
         self.assertLessEqual(pool.log().count("did not arrive in time"), 1, "one line, not forty")
@@ -298,15 +300,15 @@ class HazardTest(unittest.TestCase):
             time.sleep(0.05)
             begin_time = time.monotonic()
             self.assertEqual(pool.ask("hello.php").body, b"hello")
-            self.assertLess(time.monotonic() - begin_time, 0.5)
+            self.assertLess(time.monotonic() - begin_time, 2)
         for peer in slow:
             self.assertEqual(peer.send(record(STDIN)).answer(), (b"40", 0, COMPLETE))
 
     def test_a_body_that_stops_is_cut_off(self):
         pool = self.pool('workers: { max = 1; }; limits: { body_time = "1s"; };')
         params = encoded(os.path.join(pool.root, "hello.php"), method="POST", length=40)
-        peer = self.peers(pool, 1)[0].send(begin(), record(PARAMS, params), record(PARAMS), record(STDIN, b"0123456789"))
         begin_time = time.monotonic()
+        peer = self.peers(pool, 1)[0].send(begin(), record(PARAMS, params), record(PARAMS), record(STDIN, b"0123456789"))
         self.assertIsNone(peer.record())
         self.assertGreater(time.monotonic() - begin_time, 0.9)
 

@@ -138,7 +138,7 @@ class HostileDescriptorsTest(unittest.TestCase):
                 pool = self.pool()
                 self.assertEqual(pool.ask("option.php", query).body, succeeds)
                 self.kept_through_the_queue(pool)
-                naps = self.nap(pool, 2, 500)
+                naps = self.nap(pool, 2, 3000)
                 self.assertEqual(pool.ask("hello.php", timeout=5).body, b"hello", "who waits at workers.max is served")
                 for peer in naps:
                     peer.socket.close()

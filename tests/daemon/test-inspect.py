@@ -104,7 +104,7 @@ class InspectTest(unittest.TestCase):
         pool = self.pool("workers: { max = 4; min = 2; };")
         stop = time.monotonic() + 4
         n_killed = n_stacks = 0
-        while time.monotonic() < stop:
+        while time.monotonic() < stop or (min(n_killed, n_stacks) <= 10 and time.monotonic() < stop + 30):
             peers = []
             for _ in range(3):
                 peer = Peer(pool.socket)
@@ -127,8 +127,8 @@ class InspectTest(unittest.TestCase):
 
     def test_a_profile(self):
         pool = self.pool("workers: { max = 4; };")
-        thread, _ = self.later(pool, "spin.php", "s=1.5")
-        time.sleep(0.2)
+        thread, _ = self.later(pool, "spin.php", "s=3")
+        until("it spins", lambda: any(f["function"] == "spin" for s in call(pool, "GetStacks")["stacks"] for f in s["frames"]))
         profile = call(pool, "Profile", hz=99, msec=1000)
         thread.join()
         lines = dict(line.rsplit(" ", 1) for line in profile["folded"].splitlines())
@@ -138,12 +138,13 @@ class InspectTest(unittest.TestCase):
         inside = counts.get("{main} spin.php;spin;sqrt", 0) + counts.get("{main} spin.php;spin", 0)
         self.assertGreater(inside, 0.9 * profile["samples"], counts)
 
+        until("its worker is idle", lambda: status(pool)["workers"]["busy"] == 0)
         self.assertEqual(call(pool, "Profile", hz=99, msec=100), {"samples": 0, "folded": ""})
         for wrong in ({"hz": 0, "msec": 10}, {"hz": 99}, {"hz": 99, "msec": 10 ** 9}, {"hz": "many", "msec": 10}):
             self.assertEqual(call(pool, "Profile", **wrong), "org.varlink.service.InvalidParameter")
 
     def test_an_operator_ends_a_request(self):
-        pool = self.pool('workers: { max = 4; }; timeouts: { kill = "500ms"; };')
+        pool = self.pool('workers: { max = 4; }; timeouts: { kill = "5s"; };')
         thread, result = self.later(pool, "spin.php", "s=20")
         one = until("it runs", lambda: next((w for w in status(pool)["list"] if w["uri"] == "/spin.php?s=20"), None))
         self.assertEqual(call(pool, "KillRequest", id="no-such-id"), "io.phppool.Pool.NoSuchRequest")
@@ -172,7 +173,7 @@ class InspectTest(unittest.TestCase):
         for peer in peers:
             self.addCleanup(peer.socket.close)
             peer.send(whole(encoded(f"{pool.root}/spin.php", "s=20", extra={"HTTP_X_REQUEST_ID": "of.a-client_" + "0" * 52})))
-        until("both run", lambda: sum(w["request_id"] == "of.a-client_" + "0" * 52 for w in status(pool)["list"]) == 2)
+        until("both run", lambda: sum(w["request_id"] == "of.a-client_" + "0" * 52 and w["pid"] > 0 for w in status(pool)["list"]) == 2)
         self.assertEqual(call(pool, "KillRequest", id=""), "io.phppool.Pool.NoSuchRequest")
         for _ in peers:
             self.assertEqual(call(pool, "KillRequest", id="of.a-client_" + "0" * 52), {})
@@ -205,6 +206,8 @@ class InspectTest(unittest.TestCase):
         for what in ("spin", "block"):
             self.assertEqual(pool.ask("after.php", what).body, b"answered")
             one = until("it goes on", lambda: next((w for w in status(pool)["list"] if w["state"] == "finished"), None))
+            if what == "block":
+                until("it reads", lambda: any(f["function"] == "fread" for s in call(pool, "GetStacks")["stacks"] for f in s["frames"]))
             self.assertEqual(call(pool, "KillRequest", id=one["request_id"]), {})
             until("it has ended", lambda: not [w for w in status(pool)["list"] if w["state"] == "finished"], 5)
         self.assertIn("did not end after timeouts.kill", pool.log())
@@ -213,12 +216,14 @@ class InspectTest(unittest.TestCase):
     def test_the_journal_is_not_filled(self):
         """Each death is counted, and named while there are few."""
         pool = self.pool("workers: { max = 8; min = 4; };")
+        begin = time.monotonic()
         for _ in range(300):
             with self.assertRaises(Lost):
                 pool.ask("die.php")
+        taken = time.monotonic() - begin
         self.assertEqual(until("all are counted", lambda: (n := status(pool)["crashes"]) >= 300 and n), 300)
         named = pool.log().count("SIGKILL while it ran GET /die.php")
-        self.assertTrue(200 <= named < 300, named)
+        self.assertTrue(200 <= named < 300 or taken > 30, f"{named} named in {taken:.0f} s")  # and as many in the next 30
 
     def test_figures(self):
         pool = self.pool("workers: { max = 2; min = 2; };")
@@ -227,34 +232,34 @@ class InspectTest(unittest.TestCase):
         pool.ask("error.php")
         pool.ask("size.php", body=b"y" * 1000)
         pool.ask("spin.php", "s=0.3")
-        until("all are counted", lambda: status(pool)["statuses"]["2xx"] == 7)
+        until("all are counted", lambda: (s := status(pool))["requests"] == 8 and s["statuses"]["2xx"] == 7)
         for pid in pool.workers():
             os.kill(pid, signal.SIGKILL)
         pool.ask("hello.php")
-        seen = until("the last one too", lambda: (s := status(pool))["requests"] == 9 and s)
+        seen = until("the last one too", lambda: (s := status(pool))["requests"] == 9 and s["crashes"] == 2 and s)
         self.assertEqual((seen["statuses"]["2xx"], seen["statuses"]["4xx"], seen["statuses"]["5xx"]), (8, 1, 0))
         self.assertEqual(seen["bytes_in"], 1000)
         self.assertGreater(seen["bytes_out"], 1000)
         self.assertEqual(seen["requests"], 9, "the dead are counted too")
         self.assertEqual(sum(seen["durations"]["counts"]), 9)
-        at = seen["durations"]["buckets_usec"].index(500000)
-        self.assertEqual(seen["durations"]["counts"][at], 1)
         self.assertGreater(seen["durations"]["sum_usec"], 300000)
         self.assertEqual(seen["crashes_by_signal"], {"KILL": 2})
         self.assertGreater(seen["opcache"]["memory_free"], 0)
-        slowest = until("the slowest are collected", lambda: status(pool)["slowest"], 12)
+        slowest = until("the slowest are collected", lambda: status(pool)["slowest"])
         self.assertEqual(slowest[0]["uri"], "/spin.php?s=0.3", "what the dead had kept as well")
+        at = next(n for n, end in enumerate(seen["durations"]["buckets_usec"]) if slowest[0]["duration_usec"] <= end)
+        self.assertGreaterEqual(seen["durations"]["counts"][at], 1)
 
     def test_figures_of_queue_and_slowest(self):
         pool = self.pool("workers: { max = 1; };")
         threads = [self.later(pool, "spin.php", f"s=0.{n + 1}")[0] for n in range(3)]
         for thread in threads:
             thread.join()
-        seen = status(pool)
+        seen = until("all are counted", lambda: (s := status(pool))["requests"] == 3 and s)
         waited = sum(n for n, end in zip(seen["waits"]["counts"], seen["waits"]["buckets_usec"] + [10 ** 12]) if end >= 100000)
         self.assertGreaterEqual(waited, 1, seen["waits"])
-        slowest = until("the slowest are collected", lambda: status(pool)["slowest"], 12)
-        self.assertEqual((slowest[0]["uri"], slowest[0]["status"]), ("/spin.php?s=0.3", 200))
+        slowest = until("the slowest are collected", lambda: (s := status(pool)["slowest"]) and s[0]["uri"] == "/spin.php?s=0.3" and s)
+        self.assertEqual(slowest[0]["status"], 200)
         victim = threading.Thread(target=lambda: self.assertRaises(Lost, pool.ask, "spin.php", "s=9"))
         victim.start()
         until("it runs", lambda: any(w["state"] == "busy" for w in status(pool)["list"]))

@@ -63,11 +63,23 @@ class LifecycleTest(unittest.TestCase):
         return result.stdout
 
     def test_what_a_dead_worker_had_handed_over_is_served(self):
+        idle = {worker: len(os.listdir(f"/proc/{worker}/fd")) for worker in self.pool.workers()}
+
+        def holds_none(worker):
+            """And then it stands, so that it takes none any more: one that it holds is lost with it."""
+            os.kill(worker, signal.SIGSTOP)
+            time.sleep(0.01)
+            if len(os.listdir(f"/proc/{worker}/fd")) == idle[worker]:
+                return True
+            os.kill(worker, signal.SIGCONT)
+            return False
+
         os.kill(self.pool.manager, signal.SIGSTOP)
         try:
             connections = [Connection(self.pool.socket) for _ in range(12)]
             time.sleep(0.2)  # the workers accept them, and give them to a manager that does not look
-            for worker in self.pool.workers():
+            for worker in idle:
+                until("it holds none", lambda w=worker: holds_none(w))
                 os.kill(worker, signal.SIGKILL)
             time.sleep(0.1)
         finally:
@@ -102,13 +114,14 @@ class LifecycleTest(unittest.TestCase):
     def test_templates_that_die_again_and_again_wait_for_each_other(self):
         for number in range(2, 8):
             until("a template", lambda: self.pool.templates())
+            begin = time.monotonic()
             os.kill(self.pool.templates()[-1], signal.SIGKILL)
             if number < 7:
                 until("a new generation", lambda n=number: f"Generation {n} serves" in self.pool.log())
         until("the log says it", lambda: "6 templates in a row died within a second: the next one starts in 1 s"
               in self.pool.log())
-        self.assertNotIn("Generation 7 serves", self.pool.log())
         until("then it starts", lambda: "Generation 7 serves" in self.pool.log())
+        self.assertGreater(time.monotonic() - begin, 1)
         self.assertEqual(self.pool.ask("hello.php").body, b"hello")
 
     def test_a_killed_manager_leaves_nothing_behind(self):
@@ -167,9 +180,9 @@ class LifecycleTest(unittest.TestCase):
 
     def test_a_stop_lets_the_running_request_end(self):
         answers = []
-        thread = threading.Thread(target=lambda: answers.append(self.pool.ask("sleep.php", "ms=1000").body))
+        thread = threading.Thread(target=lambda: answers.append(self.pool.ask("sleep.php", "ms=1500").body))
         thread.start()
-        time.sleep(0.2)
+        until("it runs", lambda: any(w["uri"].startswith("/sleep.php") for w in control_status(self.pool)["list"]))
         self.assertEqual(self.pool.stop(), 0)
         thread.join()
         self.assertEqual(answers, [b"slept"])
@@ -194,9 +207,10 @@ class LifecycleTest(unittest.TestCase):
         self.assertLess(time.monotonic() - begin, 6)
 
     def test_a_request_on_a_new_connection_at_the_stop_is_served(self):
+        until("nothing else is parked", lambda: control_status(self.pool)["parked"] == 0)
         connection = Connection(self.pool.socket)
         self.addCleanup(connection.close)
-        time.sleep(0.1)  # it is accepted, and waits for its first byte
+        until("it is accepted, and waits for its first byte", lambda: control_status(self.pool)["parked"] == 1)
         self.pool.process.send_signal(signal.SIGTERM)
         time.sleep(0.1)
         self.assertEqual(connection.request(parameters(self.pool.root + "/hello.php")).body, b"hello")
@@ -283,11 +297,16 @@ def zombies(pid):
     return states.count("Z")
 
 
+def sleeps(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        return f.read().rpartition(")")[2].split()[0] == "S"
+
+
 def is_stuck(pid):
-    """There is something to do, and it does not get on."""
+    """There is something to do, and it does not get on, though it has a processor."""
     before = zombies(pid)
     time.sleep(0.3)
-    return before > 0 and zombies(pid) == before
+    return before > 0 and zombies(pid) == before and sleeps(pid)
 
 
 class DemandTest(unittest.TestCase):
@@ -314,10 +333,10 @@ class DemandTest(unittest.TestCase):
         until("a new worker", lambda: pool.workers() and pool.workers() != first)
 
     def test_an_idle_pool_ends_by_itself(self):
-        pool = self.pool('timeouts: { idle_exit = "10s"; };')
         begin = time.monotonic()
-        self.assertEqual(pool.process.wait(20), 0)
-        self.assertGreater(time.monotonic() - begin, 8)
+        pool = self.pool('timeouts: { idle_exit = "10s"; };')
+        self.assertEqual(pool.process.wait(40), 0)
+        self.assertGreater(time.monotonic() - begin, 10)
         pool.process = None
 
 

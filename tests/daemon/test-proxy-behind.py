@@ -10,7 +10,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from front import Front  # noqa: E402
-from proxy import free_port  # noqa: E402
+from ports import free_port  # noqa: E402
 
 PROGRAM = os.environ.get("PHP_POOL_PROXY") or sys.argv.pop(1)
 README = os.path.join(os.environ["SOURCE_ROOT"], "README.md")

@@ -10,16 +10,16 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import proxy  # noqa: E402
 from front import Client, Closed, Front, ask  # noqa: E402
+from ports import free_port  # noqa: E402
 
 PROGRAM = os.environ.get("PHP_POOL_PROXY") or sys.argv.pop(1)
 FRONT = Front(PROGRAM)
-PORT = proxy.free_port()  # where the PROXY protocol is spoken
+PORT = free_port()  # where the PROXY protocol is spoken
 PATH = os.path.join(FRONT.base, "http.sock")
 UNIX_PROXIED = os.path.join(FRONT.base, "proxied.sock")
 
-CONFIG = 'socket_dir = "%s"; trusted = [ %s ]; trusted_header = "%s"; limits: { connections_per_client = %d; };\n'
+CONFIG = 'socket_dir = "%s"; trusted = [ %s ]; trusted_header = "%s"; processes = 2; limits: { connections_per_client = %d; };\n'
 X = ("X-Forwarded-For: 9.9.9.9, 203.0.113.5", "X-Forwarded-Proto: https", "X-Forwarded-Host: Other.Example.org:8443")
 RFC7239 = ('Forwarded: for=9.9.9.9, for="[2001:db8::7]:1234";proto=https;host=b.example.org',)
 

@@ -122,7 +122,10 @@ class Control(unittest.TestCase):
     def call(self, method, **parameters):
         s = self.connect()
         s.sendall(json.dumps({"method": method, "parameters": parameters}).encode() + b"\0")
-        return self.receive(s)
+        try:
+            return self.receive(s)
+        finally:
+            s.close()  # there are sixteen places
 
     def status(self):
         return self.call("io.phppool.Proxy.GetStatus")["parameters"]["status"]
@@ -140,8 +143,13 @@ class Control(unittest.TestCase):
                     client.read()
         ask(FRONT, "/echo.php", "POST", body=b"x" * 12345)
         ask(FRONT, "/status.php?code=503")
-        time.sleep(0.1)
-        after = self.status()
+        deadline = time.monotonic() + 5
+        while True:  # what has ended is counted a moment later
+            after = self.status()
+            if ((sum(after["requests"]) - sum(before["requests"]), after["connections"] - before["connections"]) == (62, 10)
+                    or time.monotonic() > deadline):
+                break
+            time.sleep(0.02)
         self.assertEqual(after["state"], "running")
         self.assertEqual((after["processes"], after["sites"], after["broken"]), (2, 4, ""))
         self.assertEqual(after["connections"], before["connections"] + 10)

@@ -285,10 +285,12 @@ class Silence(PoolTest):
             begin = time.monotonic()
             closed.append((connection.recv(1), time.monotonic() - begin))
 
-        self.start_pool(script)
+        pool = self.start_pool(script)
         client = Client(FRONT)
         client.send(b"GET /info.php HTTP/1.1\r\nHost: fake.test\r\n\r\n")
-        time.sleep(0.2)
+        deadline = time.monotonic() + 5
+        while pool.requests < 1 and time.monotonic() < deadline:
+            time.sleep(0.02)
         client.close()
         deadline = time.monotonic() + 3
         while not closed and time.monotonic() < deadline:
@@ -301,6 +303,7 @@ class Silence(PoolTest):
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(path)
             listener.listen(0)
+            listener.settimeout(10)
             with socket.socket(socket.AF_UNIX) as filler:
                 filler.connect(path)
                 begin = time.monotonic()

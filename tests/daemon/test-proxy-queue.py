@@ -81,9 +81,13 @@ class Places(QueueTest):
         self.send(24, "127.0.0.2")  # 2.4 seconds of work
         time.sleep(0.3)
         begun = pool.requests
-        (client,) = self.send(1, "127.0.0.3")
-        self.assertEqual(client.read().body, b"ok")
-        self.assertLess([v["REMOTE_ADDR"] for v in pool.seen].index("127.0.0.3"), begun + 8)
+        others = [f"127.0.0.{n}" for n in range(3, 7)]
+        clients = [self.send(1, source)[0] for source in others]
+        for client in clients:
+            self.assertEqual(client.read().body, b"ok")
+        seen = [v["REMOTE_ADDR"] for v in pool.seen]
+        # of 64 lanes one of these may have that of the first; that three have it is one chance in 65,000
+        self.assertLess(sorted(seen.index(source) for source in others)[1], begun + 8)
 
     def test_who_waits_too_long_gets_a_503_that_says_when_to_retry(self):
         self.start_slow_pool(2)
@@ -96,12 +100,25 @@ class Places(QueueTest):
             self.assertEqual("retry-after" in a.headers, a.status == 503)
 
     def test_who_leaves_the_queue_costs_the_pool_nothing(self):
-        pool = self.start_slow_pool(0.5)
+        release = threading.Event()
+        self.addCleanup(release.set)
+
+        def script(pool, connection, number):
+            while pool.read_request(connection) is not None:
+                if pool.requests <= 2:
+                    release.wait(10)
+                connection.sendall(answer())
+
+        pool = self.start_pool(script)
         first = self.send(2)
-        time.sleep(0.2)
+        deadline = time.monotonic() + 5
+        while pool.requests < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
         for client in self.send(10):
             client.close()
         last = self.send(1)
+        time.sleep(0.2)  # all of it is seen before a place is free
+        release.set()
         for client in first + last:
             self.assertEqual(client.read().body, b"ok")
         self.assertEqual(pool.requests, 3)

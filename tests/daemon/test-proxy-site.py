@@ -11,7 +11,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from fakepool import FakePool, answer  # noqa: E402
 from front import Client, Front, ask  # noqa: E402
-from proxy import free_port  # noqa: E402
+from ports import free_port  # noqa: E402
 
 PROGRAM = os.environ.get("PHP_POOL_PROXY") or sys.argv.pop(1)
 FRONT = Front(PROGRAM)

@@ -198,6 +198,9 @@ class Crowd(unittest.TestCase):
         with open(path, encoding="utf-8") as f:
             text = f.read()
         self.front.write("conf/conf.d/site.conf", text.replace("max = 8", "max = 4"))
+        with open(os.path.join(self.front.config_dir, "proxy.conf"), encoding="utf-8") as f:
+            text = f.read()
+        self.front.write("conf/proxy.conf", text.replace('body = "2s"', 'body = "60s"'))  # writers as slow as these stay
         self.front.start()
         self.addCleanup(self.front.stop)
         self.stop = threading.Event()
@@ -237,15 +240,20 @@ class Crowd(unittest.TestCase):
                 client.send(b"x" * 1024)
 
     def test_a_normal_client_hardly_notices_them(self):
-        self.front.write("www/public/large.php", "<?php for ($i = 0; $i < 64; $i++) echo str_repeat('x', 65536);")
+        ended = os.path.join(self.front.base, "www/public/ended")
+        self.front.write("www/public/large.php", "<?php for ($i = 0; $i < 64; $i++) echo str_repeat('x', 65536);"
+                                                 " file_put_contents(__DIR__ . '/ended', '.', FILE_APPEND);")
         self.measure(200)
-        alone = self.measure(400)
+        alone = min(self.measure(400) for _ in range(3))  # what else the machine does spoils some
         readers, writers = self.crowd()
         thread = threading.Thread(target=self.trickle, args=(readers, writers))
         thread.start()
         try:
-            time.sleep(3)  # until the scripts of the readers have ended
-            beside = self.measure(400)
+            deadline = time.monotonic() + 30
+            while (not os.path.exists(ended) or os.path.getsize(ended) < len(readers)) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            self.assertEqual(os.path.getsize(ended), len(readers), "the scripts of the readers have ended")
+            beside = min(self.measure(400) for _ in range(3))
         finally:
             self.stop.set()
             thread.join()

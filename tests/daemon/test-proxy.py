@@ -313,7 +313,7 @@ class Files(unittest.TestCase):
         client = Client(FRONT)
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         client.send(b"GET /shrinks.bin HTTP/1.1\r\nHost: example.org\r\n\r\n")
-        time.sleep(0.3)
+        client.more()  # it is open
         os.truncate(path, 1 << 20)
         with self.assertRaises(Closed):
             client.read()

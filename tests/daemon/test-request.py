@@ -2,6 +2,7 @@
 """What scripts see, and what comes out of them."""
 
 import hashlib
+import contextlib
 import json
 import os
 import random
@@ -205,7 +206,7 @@ class RequestTest(unittest.TestCase):
         waits = {
             "sleeps": "sleep(1);",
             "naps": "time_nanosleep(1, 0);",
-            "computes": "for ($end = microtime(true) + 1; microtime(true) < $end; );",
+            "computes": "for ($end = microtime(true) + 4; microtime(true) < $end; );",
             "waits for a socket": "[$a, $b] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0); stream_set_timeout($a, 1); fread($a, 1);",
             "selects": "[$a, $b] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0); $r = [$a]; $w = $e = null; stream_select($r, $w, $e, 1);",
             "runs a command": 'exec("sleep 1");',
@@ -232,8 +233,10 @@ class RequestTest(unittest.TestCase):
                 begin = time.monotonic()
                 self.assertEqual(connection.request(parameters(f"{self.pool.root}/waits{n}.php"), keep=True).body, b"before")
                 self.assertEqual(connection.request(parameters(self.pool.root + "/hello.php"), keep=True).body, b"hello")
-                self.assertLess(time.monotonic() - begin, 0.8, "another worker takes the next request")
-                time.sleep(1)
+                took = time.monotonic() - begin
+                # who computes is looked at each 250 ms of its processor time, of which it may get little
+                self.assertLess(took, 3 if what == "computes" else 0.8, "another worker takes the next request")
+                time.sleep(max(1, 4.2 - took) if what == "computes" else 1)
 
     def test_finish_request_frees_a_kept_connection_of_who_waits_unnoticed(self):
         """In the kernel, for a file: the manager notices, a second later or two, and does no harm."""
@@ -268,11 +271,26 @@ class RequestTest(unittest.TestCase):
 
         connection = Connection(self.pool.socket)
         self.addCleanup(connection.close)
-        for n in range(400):
-            if n == 100:
-                before = switches()
-            self.assertEqual(connection.request(parameters(self.pool.root + "/finish-short.php"), keep=True).body, b"before")
-        self.assertLess(switches() - before, 150, "of 300 requests")
+        with self.undisturbed():
+            for n in range(400):
+                if n == 100:
+                    before = switches()
+                self.assertEqual(connection.request(parameters(self.pool.root + "/finish-short.php"), keep=True).body, b"before")
+            self.assertLess(switches() - before, 150, "of 300 requests")
+
+    @contextlib.contextmanager
+    def undisturbed(self):
+        """Whom others hold up for 2 ms behind an answer is taken for one who goes on."""
+        pids = [os.getpid(), *self.pool.workers()]
+        with contextlib.suppress(PermissionError):
+            for pid in pids:
+                os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(1))
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with contextlib.suppress(OSError):
+                    os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))
 
     def test_sessions(self):
         first = self.pool.ask("session.php")
@@ -393,6 +411,7 @@ class RequestTest(unittest.TestCase):
             target = ("one", "two")[i % 2]
             os.symlink(target, link + ".new")
             os.rename(link + ".new", link)
+            time.sleep(0.003)  # a worker does not ask within 2 ms of the last time
             self.assertEqual(self.pool.ask("current/where.php").body.decode(), os.path.join(self.pool.root, target))
 
     def test_the_pools_own_figures(self):

@@ -37,7 +37,7 @@ class UploadsTest(unittest.TestCase):
         peer = self.peer(pool)
         params = encoded(f"{pool.root}/size.php", method="PUT", extra={"CONTENT_LENGTH": str(size)})
         peer.send(begin(keep=False), record(PARAMS, params))
-        time.sleep(0.4)
+        until("it is the manager's", lambda: status(pool)["parked"] == 1)
         return peer
 
     def test_one_that_becomes_whole_at_a_stop_does_not_wait_for_a_long_script(self):
@@ -48,7 +48,7 @@ class UploadsTest(unittest.TestCase):
                 until("it runs", lambda: status(pool)["workers"]["busy"] == 1)
                 peer = self.parked(pool, 5)
                 pool.quit()
-                time.sleep(0.5)
+                until("the idle ones have gone", lambda: len(pool.workers()) == 1)
                 began = time.monotonic()
                 peer.send(record(PARAMS), record(STDIN, b"01234"), record(STDIN))
                 self.assertEqual(peer.answer()[0], b"5")

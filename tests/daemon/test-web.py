@@ -181,16 +181,19 @@ class Web(unittest.TestCase):
         for s in held:
             s.close()
 
+    def body_with(self, sentence):
+        """What a browser shows, once it has been there for long enough to show that."""
+        return until(sentence, lambda: sentence in (body := self.browse(self.start()[0], "--dump-dom").partition("<body")[2]
+                                                    .partition("<script")[0]) and body)
+
     def test_without_pools_and_after_its_end(self):
         shutil.rmtree(self.directory + "/conf.d")
         os.mkdir(self.directory + "/conf.d")
-        body = self.browse(self.start()[0], "--dump-dom").partition("<body")[2].partition("<script")[0]
-        self.assertIn("0 pools, 0 running", body)
+        body = self.body_with("0 pools, 0 running")
         for sentence in ("No pool is configured. `php-poolctl new NAME` makes one.", "No request is running.", "None of late."):
             self.assertIn(sentence, body)
         shutil.rmtree(self.directory + "/conf.d")
-        body = self.browse(self.start()[0], "--dump-dom").partition("<body")[2].partition("<script")[0]
-        self.assertIn("php-poolctl answered 500.", body)
+        body = self.body_with("php-poolctl answered 500.")
         self.assertTrue(body.startswith(' class="stale"'), "what is old is greyed out")
 
     def test_in_a_browser(self):

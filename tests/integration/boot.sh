@@ -62,7 +62,7 @@ tree_boot() {
                 [[ $tree_leader && -S /proc/$tree_leader/root/run/systemd/private ]] && break
                 sleep 0.1
         done
-        state=$(inside timeout 60 systemctl is-system-running --wait)
+        state=$(inside timeout 180 systemctl is-system-running --wait)
         [[ $state == running || ${tree_may_degrade:-} ]] ||
                 die "The tree came up as '$state': $(inside systemctl --no-pager list-units --failed 2>&1; cat "$log")"
 }

@@ -41,10 +41,10 @@ skip() {
 
 # eventually SECONDS COMMAND…: succeeds as soon as the command does
 eventually() {
-        local end=$((SECONDS + $1))
+        local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000)) # SECONDS would count the begun one
         shift
         until "$@"; do
-                ((SECONDS < end)) || return 1
+                ((${EPOCHREALTIME/[.,]/} < end)) || return 1
                 sleep 0.1
         done
 }
@@ -134,22 +134,22 @@ journal() {
         journalctl -q --no-pager --since "$_began" -o cat "_SYSTEMD_UNIT=php-pool@$name.service" "$@"
 }
 
-# journal_has NAME TEXT [MATCH…]: within two seconds, because the journal is written later than the answer
+# journal_has NAME TEXT [MATCH…]: within ten seconds, because the journal is written later than the answer
 journal_has() {
         local name=$1 text=$2
         shift 2
         _journal_has() { grep -qF -- "$text" <<<"$(journal "$name" "$@")"; }
-        eventually 2 _journal_has "$@" && return
+        eventually 10 _journal_has "$@" && return
         echo "The journal of $name has no '$text':"
         journal "$name" "$@"
         return 1
 }
 
-# status_says UNIT TEXT: `systemctl status` shows it; within three seconds, for the same reason
+# status_says UNIT TEXT: `systemctl status` shows it; within ten seconds, for the same reason
 status_says() {
         _status_says() { grep -qF -- "$text" <<<"$(systemctl status --no-pager -n 50 "$@")"; }
         local unit=$1 text=$2
-        eventually 3 _status_says "$unit" && return
+        eventually 10 _status_says "$unit" && return
         systemctl status --no-pager -n 50 "$unit"
         return 1
 }

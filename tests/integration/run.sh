@@ -104,7 +104,7 @@ scenario() {
         local name=$1 cursor status
         cursor=$(inside journalctl -q -n 1 --show-cursor -o cat | sed -n 's/^-- cursor: //p')
         # In the background, because a trap does not interrupt a command but a wait.
-        inside timeout -k 5 "${SCENARIO_SECONDS:-240}" bash "/opt/tests/$name/test.sh" 3>"$logs/$name.results" </dev/null 2>&1 &
+        inside timeout -k 5 "${SCENARIO_SECONDS:-900}" bash "/opt/tests/$name/test.sh" 3>"$logs/$name.results" </dev/null 2>&1 &
         wait $!
         status=$?
         ((status == 0)) || printf 'fail\tthe scenario ended early with %d\n' "$status" >>"$logs/$name.results"

@@ -126,7 +126,7 @@ UNIT
                 printf 'for name in %s; do\n' "${scenarios[*]}"
                 cat <<'SCRIPT'
         echo "@@ begin $name"
-        timeout -k 5 240 bash "/opt/tests/$name/test.sh" 3>/tmp/results </dev/null 2>&1
+        timeout -k 5 600 bash "/opt/tests/$name/test.sh" 3>/tmp/results </dev/null 2>&1
         status=$?
         sed 's/^/@@ /' /tmp/results
         ((status == 0)) || printf '@@ fail\tthe scenario ended early with %d\n' "$status"
@@ -169,7 +169,7 @@ report() {
 }
 
 failed=0
-port=$((20000 + RANDOM % 20000))
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 # machine ACCELERATOR: switches it on
 machine() {
         : >"$place/results.log"
@@ -225,7 +225,7 @@ while IFS= read -r line; do
         "@@ "*) IFS=$'\t' read -r result sentence <<<"${line#@@ }"; report "$result" "$name" "$sentence" ;;
         *) printf '%s\n' "$line" ;;
         esac
-done < <(timeout 540 tail -n +1 --pid="$qemu" -f "$place/results.log" | tr -d '\r')
+done < <(timeout 1800 tail -n +1 --pid="$qemu" -f "$place/results.log" | tr -d '\r')
 for ((i = 0; i < 60; i++)); do
         kill -0 "$qemu" 2>/dev/null || break
         sleep 0.5

@@ -29,10 +29,10 @@ not() { ! "$@"; }
 
 # eventually SECONDS COMMAND…: succeeds as soon as the command does
 eventually() {
-        local end=$((SECONDS + $1))
+        local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000)) # SECONDS would count the begun one
         shift
         until "$@"; do
-                ((SECONDS < end)) || return 1
+                ((${EPOCHREALTIME/[.,]/} < end)) || return 1
                 sleep 0.2
         done
 }

@@ -49,7 +49,7 @@ prepare() {
 visit() { inside curl -sS --max-time "${2:-20}" "http://127.0.0.1$1"; }
 halt() {
         inside sh -c 'curl -s --max-time 20 "http://127.0.0.1/slow.php?ms=2000&token=last" >/var/tmp/last' &
-        sleep 0.7
+        check "a request runs" eventually 15 grep -qsx last "$tree_root"/var/lib/{private/,}php-pool/www/tokens
         kill "-$(containerfile STOPSIGNAL Containerfile | sed 's/^SIG//')" "$tree_leader"
         began=$SECONDS
         until ended "$tree_nspawn" || ((SECONDS - began > 90)); do sleep 0.2; done
@@ -151,10 +151,11 @@ answers() { [[ $(small / 2>&1) == *"in a small container"* ]]; }
 check "pool and proxy serve" eventually 20 answers
 check "PHP is nobody special" contains "$(small /info.php)" "uid: 33"
 small '/slow.php?ms=2000&token=last' >"$place/last" &
-sleep 0.7
+visitor=$!
+check "a request runs in it" eventually 15 grep -qsx last "$place/pool-tree/var/lib/php-pool/www/tokens"
 kill -TERM "$pool"
 wait "$pool"
-sleep 0.3
+wait "$visitor"
 check "the stop signal lets a request finish" equal "$(cat "$place/last")" "slow last"
 check "without the pool a visitor gets an error" contains "$(curl -sS --max-time 20 -o /dev/null -w '%{http_code}' http://127.0.0.1:8099/)" 50
 engine pool2 pool

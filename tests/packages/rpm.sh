@@ -149,7 +149,7 @@ check "it keeps what was changed" grep -q '# changed' "$tree_root/etc/php-pool/p
 
 x=$(pid_of php-pool@x)
 check "a module of PHP is installed" in_rpm -U 'php-module-*.rpm'
-reloaded() { inside journalctl -q -o cat -u php-pool@x.service | grep -q 'Generation 2'; }
+reloaded() { grep -q 'Generation 2' <<<"$(inside journalctl -q -o cat -u php-pool@x.service)"; }
 check "which the running pools take up" eventually 10 reloaded
 check "with the same manager" equal "$(pid_of php-pool@x)" "$x"
 

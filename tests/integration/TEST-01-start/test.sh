@@ -64,5 +64,5 @@ check "php-poolctl status tells of the pool" contains "$(php-poolctl status one)
 check "php-poolctl check finds nothing wrong" php-poolctl check one
 
 check "stopping the socket stops the pool" systemctl stop php-pool@two.socket
-check "the stopped pool is inactive" eventually 5 inactive php-pool@two.service
+check "the stopped pool is inactive" eventually 15 inactive php-pool@two.service
 check "its socket is removed" test ! -e /run/php-pool/two.sock

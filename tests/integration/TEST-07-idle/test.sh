@@ -15,7 +15,7 @@ check "the service sleeps" inactive php-pool@idle.service
 woken=0 slept=0
 for ((i = 0; i < 10; i++)); do
         [[ $(fcgi idle info.php) == *"sapi: fpm-fcgi"* ]] && ((++woken))
-        eventually 14 inactive php-pool@idle.service && ((++slept))
+        eventually 30 inactive php-pool@idle.service && ((++slept))
 done
 check "it woke ten times" equal "$woken" 10
 check "it slept ten times" equal "$slept" 10

@@ -9,11 +9,12 @@ check "a mistyped pool does not start" not systemctl start php-pool@nosuch.servi
 check "nor does its socket" not systemctl start php-pool@nosuch.socket
 check "there is no socket of that name" test ! -e /run/php-pool/nosuch.sock
 
+says_why() { contains "$(journalctl -q -o cat -u "php-pool@$name.socket")" "pool name"; }
 for name in pool pool-proxy pool-x with.dot -dash "$(printf 'a%.0s' {1..28})"; do
         pool "$name" <<<'root = "/srv";'
         check "the unit of '$name' does not start" not systemctl start "php-pool@$name.service"
         check "there is no socket '$name'" test ! -e "/run/php-pool/$name.sock"
-        check "its log says why" contains "$(journalctl -q -o cat -u "php-pool@$name.socket")" "pool name"
+        check "its log says why" eventually 10 says_why
         "$libexec/php-poold" --check -- "$name" >/dev/null 2>&1
         status=$?
         check "php-poold refuses '$name' as well, with exit 78" equal "$status" 78

@@ -15,8 +15,8 @@ systemctl start php-pool@good.service
 check "the good site is served" equal "$(http_status good.test /info.php)" 200
 check "the broken one is answered with 503" equal "$(http_status broken.test /info.php)" 503
 check "the status line names it" contains "$(systemctl show -P StatusText php-pool-proxy.service)" broken
-check "the journal has file and line" \
-        contains "$(journalctl -q -o cat --since "$_began" -u php-pool-proxy.service)" "broken.conf:1"
+placed() { contains "$(journalctl -q -o cat --since "$_began" -u php-pool-proxy.service)" "broken.conf:1"; }
+check "the journal has file and line" eventually 10 placed
 
 check "a reload with a broken file is refused" not systemctl reload php-pool-proxy.service
 check "the good site is served still" equal "$(http_status good.test /info.php)" 200

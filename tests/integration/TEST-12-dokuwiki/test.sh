@@ -8,7 +8,8 @@
 # The example that is installed, as it is but for the name of the host and the size of the photo.
 example=/usr/share/doc/php-pool/examples/dokuwiki.conf
 pool dokuwiki <<<"$(sed 's/wiki.example.org/wiki.test/' $example)
-php: { admin_values = [ \"upload_max_filesize=16M\", \"post_max_size=20M\" ]; };"
+php: { admin_values = [ \"upload_max_filesize=16M\", \"post_max_size=20M\" ]; };
+timeouts: { slow = \"60s\"; };"
 # What the example says is to be done: commands, and a drop-in.
 said=$(sed -n 's/^#     //p' $example)
 require "its files become those of the pool's user" sh -ec "${said%%"[Service]"*}"

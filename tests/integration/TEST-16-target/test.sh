@@ -22,8 +22,8 @@ check "the other one has to be started" inactive php-pool@second.service
 check "and can be" systemctl start php-pool@second.service
 
 systemctl stop php-pool.target
-check "stopping the target stops the first pool" eventually 5 inactive php-pool@first.service
-check "and the second" eventually 5 inactive php-pool@second.service
-check "and their sockets" eventually 5 inactive php-pool@second.socket
+check "stopping the target stops the first pool" eventually 15 inactive php-pool@first.service
+check "and the second" eventually 15 inactive php-pool@second.service
+check "and their sockets" eventually 15 inactive php-pool@second.socket
 systemctl --quiet disable php-pool@first.service
 check "a disabled pool has no links left" not systemctl --quiet is-enabled php-pool@first.socket

@@ -7,15 +7,15 @@
 . /opt/tests/lib.sh
 
 docroot slow
-pool slow <<<'root = "/srv/www/slow"; timeouts: { slow = "500ms"; request = "3s"; kill = "1s"; }; site: { hosts = [ "slow.test" ]; };'
+pool slow <<<'root = "/srv/www/slow"; timeouts: { slow = "1s"; request = "5s"; kill = "1s"; }; site: { hosts = [ "slow.test" ]; };'
 require "the pool starts" systemctl start php-pool@slow.service
 systemctl restart php-pool-proxy.socket php-pool-proxy.service
 
-check "a request that sleeps for a second is answered" contains "$(fcgi slow slow.php --query token=t\&ms=1200)" "slow t"
+check "a request that sleeps for some seconds is answered" contains "$(fcgi slow slow.php --query token=t\&ms=3000)" "slow t"
 require "it is in the journal, once" journal_has slow "has been running for"
-check "as a warning" equal "$(journal slow -p warning | grep -c 'GET /slow.php?token=t&ms=1200 has been running')" 1
+check "as a warning" equal "$(journal slow -p warning | grep -c 'GET /slow.php?token=t&ms=3000 has been running')" 1
 
-record=$(journalctl -q --since "$_began" -o json _SYSTEMD_UNIT=php-pool@slow.service PHP_REQUEST_URI='/slow.php?token=t&ms=1200' PRIORITY=4 | head -1)
+record=$(journalctl -q --since "$_began" -o json _SYSTEMD_UNIT=php-pool@slow.service PHP_REQUEST_URI='/slow.php?token=t&ms=3000' PRIORITY=4 | head -1)
 field() {
         python3 -c 'import json, sys; print(json.loads(sys.argv[1]).get(sys.argv[2], "(none)"))' "$record" "$1"
 }

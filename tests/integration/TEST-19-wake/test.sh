@@ -28,7 +28,9 @@ figure() { sed -n "s/^$1: *\([0-9]*\).*/\1/p" <<<"$report"; }
 require "all were woken" test "$(figure 'first of cold')" -gt 0
 check "the application has more than a hundred files in its cache directory" test "$(figure 'files of wiki')" -gt 100
 check "and none without the file cache" equal "$(figure 'files of cold')" 0
-check "with it, its first request comes sooner" test "$(figure 'first of wiki')" -lt "$(figure 'first of cold')"
+# the least of each: what else the machine does only adds to it
+least() { sed -n "s/^first of $1: .* us, \([0-9]*\) to .*/\1/p" <<<"$report"; }
+check "with it, its first request comes sooner" test "$(least wiki)" -lt "$(least cold)"
 
 # A listener is an open file that the workers have as well.
 cat >/srv/www/empty/shut.php <<'PHP'

@@ -44,13 +44,15 @@ with '[Service]
 User='
 tells "DynamicUser= without User=" "all pools of this template would be the same user"
 
-without
+with '[Service]
+RestartSec=1min' # so that each look below finds the failure, not the next attempt
 groupadd php-sick
 systemctl stop "$unit"
 check "a group of the user's name makes the start fail" not systemctl start "$unit"
 tells "with which exit status" "217/USER"
 tells "and because of which group" "/etc/group: there is a group 'php-sick'"
 groupdel php-sick
+without
 
 useradd --system --groups php-pool sick-front
 with '[Service]
@@ -169,17 +171,21 @@ printf '[mail function]\nsendmail_path = /bin/true\n' >"/etc/php/$php/fpm/conf.d
 # starts that fail
 
 with '[Service]
+RestartSec=1min
 LoadCredential=key:/etc/no-such-secret'
 check "a missing credential makes the start fail" not systemctl restart "$unit"
 tells "that it is one" "a file of LoadCredential= does not exist or cannot be read (243/CREDENTIALS)"
 with '[Service]
+RestartSec=1min
 ReadWritePaths=/srv/no-such-directory'
 check "a missing path makes the start fail" not systemctl restart "$unit"
 tells "that it is one" "226/NAMESPACE"
 healthy
+with '[Service]
+RestartSec=1min'
 pool sick <<<'root = "/srv/www/sick"; workers: { max = 400; };'
 check "too low a limit makes the start fail" not systemctl start "$unit"
-output=$(doctor) # one look: a second later systemd tries again, and then it has not failed yet
+output=$(doctor)
 check "doctor tells: which one" contains "$output" "LimitNPROC=256 is too small for workers.max = 400: the pool needs 403"
 check "doctor tells: its last words" contains "$output" "its last words: LimitNPROC=256 is too small"
 healthy

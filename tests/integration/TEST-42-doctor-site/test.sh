@@ -133,7 +133,7 @@ tells "errors that go elsewhere" "error_log = /var/log/php.log"
 
 # what the journal says
 
-site 'site: { hosts = [ "ill.test" ]; docroot = "public"; front_controller = "/index.php"; }; workers: { max = 1; }; timeouts: { queue = "1s"; };
+site 'site: { hosts = [ "ill.test" ]; docroot = "public"; front_controller = "/index.php"; }; workers: { max = 1; }; timeouts: { queue = "6s"; };
 php: { admin_values = [ "memory_limit=8M" ]; };'
 systemctl restart "$unit"
 fcgi ill /srv/www/ill/public/missing.php >/dev/null
@@ -146,7 +146,7 @@ switch ($_GET["how"]) {
 case "memory": str_repeat("a", 100000000); break;
 case "crash": posix_kill(getmypid(), 11); sleep(5); break;
 case "write": file_put_contents("/srv/www/ill/open/x", "x"); break;
-case "sleep": sleep(8); break;
+case "sleep": sleep(12); break;
 }
 PHP
 fcgi ill /srv/www/ill/public/bad.php --query how=memory >/dev/null
@@ -156,12 +156,14 @@ tells "a worker that crashed" "a worker crashed: an extension, or the JIT"
 tells "how many have died" "1 worker has died since the pool was started"
 fcgi ill /srv/www/ill/public/bad.php --query how=write >/dev/null
 tells "a write outside its directories" "a script writes outside its directories"
+# is_now BUSY QUEUED
+is_now() { [[ $(php-poolctl --no-pager status ill --json | python3 -c 'import json, sys; s = json.load(sys.stdin); print(s["workers"]["busy"], s["queue"])') == "$1 $2" ]]; }
 fcgi ill /srv/www/ill/public/bad.php --query how=sleep >/dev/null 2>&1 &
-sleep 0.5
+check "its only worker is busy" eventually 10 is_now 1 0
 fcgi ill /srv/www/ill/public/index.php >/dev/null 2>&1 &
-sleep 0.3
+check "and a request waits" eventually 5 is_now 1 1
 tells "workers that are all busy" "all 1 workers of workers.max are busy and 1 requests wait"
-sleep 1.5
+check "until it is refused" journal_has ill "waited longer than timeouts.queue"
 tells "requests that were refused" "all workers were busy for too long"
 wait
 

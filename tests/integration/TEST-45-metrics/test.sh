@@ -53,7 +53,8 @@ $c = stream_socket_client("tcp://127.0.0.1:9253", $e, $s, 5);
 fwrite($c, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
 echo stream_get_contents($c);
 PHP
-fcgi awake slow.php --query 'ms=4000&secret=hunter2' >/dev/null 2>&1 &
+fcgi asleep info.php >/dev/null # its start is over before the other one's request begins
+fcgi awake slow.php --query 'ms=8000&secret=hunter2' >/dev/null 2>&1 &
 sleep 1.3
 spied=$(fcgi asleep spy.php)
 check "a pool's PHP can read it" contains "$spied" 'php_pool_workers{pool="awake",state="busy"} 1'

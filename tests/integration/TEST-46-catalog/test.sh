@@ -22,13 +22,13 @@ case "flood": for ($i = 0; $i < 50000; $i++) error_log("flood $i"); break;
 case "wait": sleep(4); break;
 }
 PHP
-pool told <<<'root = "/srv/www/told"; workers: { max = 2; }; timeouts: { request = "1s"; kill = "1s"; slow = "500ms"; queue = "1s"; }; site: { hosts = [ "told.test" ]; };'
+pool told <<<'root = "/srv/www/told"; workers: { max = 2; }; timeouts: { request = "4s"; kill = "1s"; slow = "500ms"; queue = "1s"; }; site: { hosts = [ "told.test" ]; };'
 require "the pool starts" systemctl start php-pool@told.service
 
 # explained TEXT: journalctl -x shows it, below a message of the pool or of its unit
 explained() {
         _explained() { grep -qF -- "$1" <<<"$(journalctl -q -x --no-pager --since "$_began" _SYSTEMD_UNIT=php-pool@told.service)"; }
-        eventually 4 _explained "$1" && return
+        eventually 10 _explained "$1" && return
         journalctl -q -x --no-pager --since "$_began" _SYSTEMD_UNIT=php-pool@told.service | tail -n 40
         return 1
 }
@@ -62,8 +62,8 @@ kill -HUP "$(manager told)"
 check "a configuration that a reload refuses is explained" explained "The configuration of pool told was refused"
 check "with its line" explained "Reload refused, the old configuration stays: /etc/php-pool/conf.d/told.conf:1: "
 systemctl stop php-pool@told.socket php-pool@told.service
+sleep 1 # the entries so far are not of the second that follows
 _began=$(date '+%Y-%m-%d %H:%M:%S')
-sleep 1
 check "it does not start" not systemctl start php-pool@told.service
 check "a configuration that a start refuses is explained" explained "The configuration of pool told was refused"
 systemctl stop php-pool@told.socket php-pool@told.service
@@ -87,8 +87,8 @@ while read -r id subject; do
         logger --journald <<<"MESSAGE=a message of the test
 MESSAGE_ID=$id
 PHP_POOL=shown"
-        shown() { journalctl -q -x --no-pager --since "$_began" "MESSAGE_ID=$id" PHP_POOL=shown | grep -qF -- "${subject//@PHP_POOL@/shown}"; }
-        check "the catalog has '$subject'" eventually 4 shown
+        shown() { grep -qF -- "${subject//@PHP_POOL@/shown}" <<<"$(journalctl -q -x --no-pager --since "$_began" "MESSAGE_ID=$id" PHP_POOL=shown)"; }
+        check "the catalog has '$subject'" eventually 10 shown
 done < <(awk '/^-- [0-9a-f]/ { id = $2 } /^Subject: / { sub(/^Subject: /, ""); print id, $0 }' /usr/lib/systemd/catalog/php-pool.catalog)
 
 # what scripts say
@@ -104,11 +104,11 @@ import json, sys
 text = sys.argv[1].replace("\\n", "\n")
 found = [r for r in map(json.loads, sys.stdin) if isinstance(r.get("MESSAGE"), str) and text in r["MESSAGE"]]
 sys.exit(0 if len(found) == 1 else 1)' "$1"; }
-check "a message of several lines is one" eventually 4 whole 'first line\nsecond line\n\nlast line'
+check "a message of several lines is one" eventually 10 whole 'first line\nsecond line\n\nlast line'
 large() { records | python3 -c '
 import json, sys
 sys.exit(0 if any(isinstance(r.get("MESSAGE"), str) and "BEGIN" + "x" * 100000 + "END" in r["MESSAGE"] for r in map(json.loads, sys.stdin)) else 1)'; }
-check "a message of 100 kB is whole" eventually 4 large
+check "a message of 100 kB is whole" eventually 10 large
 field() { records | grep -F 'at this place' | python3 -c 'import json, sys; print(json.loads(sys.stdin.readline()).get(sys.argv[1], "(none)"))' "$1"; }
 check "an error has its file" equal "$(field CODE_FILE)" /srv/www/told/bad.php
 check "and its line" equal "$(field CODE_LINE)" 7
@@ -125,4 +125,5 @@ sleep 3.5
 fcgi told bad.php --query how=lines >/dev/null
 dropped() { grep -qE 'Suppressed [0-9]+ messages from php-pool@told.service' <<<"$(php-poolctl logs told --no-pager -n 1000)"; }
 check "of a flood it is said how much was dropped" eventually 10 dropped
-check "most of it was" test "$(records | grep -c 'flood ')" -lt 1000
+# journald takes some times more than the burst while the disk is empty, anew each three seconds
+check "most of it was" test "$(records | grep -c 'flood ')" -lt 25000

@@ -11,7 +11,7 @@ cat >/srv/www/eat/eat.php <<'PHP'
 <?php
 ini_set("memory_limit", -1);
 $hold = [];
-for ($i = 0; $i < (int)$_GET["mb"]; $i++) $hold[] = random_bytes(1 << 20);
+for ($i = 0; $i < (int)$_GET["mb"]; $i++) $hold[] = str_repeat(chr($i % 256), 1 << 20);
 usleep((int)($_GET["ms"] ?? 0) * 1000);
 echo "ate\n";
 PHP
@@ -51,7 +51,7 @@ slice=/sys/fs/cgroup$(systemctl show -P ControlGroup php-pool.slice)
 before=$(sed -n 's/^high //p' "$slice/memory.events")
 fcgi eat eat.php --query 'mb=160' --timeout 10 >/dev/null 2>&1 &
 eating=$!
-check "who goes beyond it is slowed down" eventually 20 sh -c "[ \$(sed -n 's/^high //p' $slice/memory.events) -gt $before ]"
+check "who goes beyond it is slowed down" eventually 60 sh -c "[ \$(sed -n 's/^high //p' $slice/memory.events) -gt $before ]"
 check "and not killed" equal "$(sed -n 's/^oom_kill //p' "$cgroup/memory.events")" 1
 systemctl set-property --runtime php-pool.slice MemoryHigh=infinity
 wait "$eating"

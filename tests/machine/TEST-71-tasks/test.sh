@@ -16,12 +16,12 @@ says() { grep -qF -- "$1" <<<"$(journalctl -q -o cat --since "$_began" -u php-po
 
 limit 8
 check "a pool of 12 workers with TasksMax=8 does not start" not systemctl start php-pool@tasks.service
-check "and says what is too small, for what, and how to change it" eventually 3 \
+check "and says what is too small, for what, and how to change it" eventually 10 \
         says "TasksMax=8 is too small for workers.max = 12: the pool needs 15. Raise it with 'systemctl edit php-pool@tasks.service'"
 
 limit 17
 require "with TasksMax=17 it starts" systemctl start php-pool@tasks.service
-check "and says that a reload under full load needs more" eventually 3 says "TasksMax=17 is too small for workers.max = 12: a reload under full load needs 27"
+check "and says that a reload under full load needs more" eventually 10 says "TasksMax=17 is too small for workers.max = 12: a reload under full load needs 27"
 cgroup=/sys/fs/cgroup$(systemctl show -P ControlGroup php-pool@tasks.service)
 check "the limit is the cgroup's" equal "$(cat "$cgroup/pids.max")" 17
 

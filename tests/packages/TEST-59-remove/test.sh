@@ -42,10 +42,10 @@ check "on the newest PHP" runs other "$worker"
 cp "$libexec/$worker" "$libexec/php-pool-worker-1.0"
 
 check "the worker is removed" dpkg -r "$worker"
-check "which ends the pools that want its PHP" eventually 5 inactive php-pool@gone.service
+check "which ends the pools that want its PHP" eventually 15 inactive php-pool@gone.service
 check "and their sockets" inactive php-pool@gone.socket
 check "also of those that sleep" inactive php-pool@asleep.socket
-check "a pool that names no PHP goes on with another" eventually 5 runs other php-pool-worker-1.0
+check "a pool that names no PHP goes on with another" eventually 15 runs other php-pool-worker-1.0
 check "and serves" contains "$(fcgi other info.php)" "sapi: fpm-fcgi"
 systemctl stop php-pool@other.socket php-pool@other.service
 rm "$libexec/php-pool-worker-1.0"
