@@ -37,7 +37,8 @@ static bool peer_has_aborted(const Intake *intake) {
         FcgiRecord record;
 
         if (n < sizeof(header) &&
-            recv(intake->fd, header + n, sizeof(header) - n, MSG_PEEK | MSG_DONTWAIT) != (ssize_t)(sizeof(header) - n))
+            recv(intake->fd, header + n, sizeof(header) - n, MSG_PEEK | MSG_DONTWAIT) !=
+                    (ssize_t)(sizeof(header) - n))
                 return false;
 
         fcgi_record_decode(&record, header);
@@ -47,11 +48,7 @@ static bool peer_has_aborted(const Intake *intake) {
 bool intake_is_abandoned(const Intake *intake) {
         struct pollfd p = { .fd = intake->fd, .events = POLLIN | POLLRDHUP };
 
-        if (intake->fd < 0)
-                return false;
-        if (intake_has_more(intake))
-                return peer_has_aborted(intake);
-        if (poll(&p, 1, /* timeout= */ 0) <= 0)
+        if (intake->fd < 0 || intake_has_more(intake) || poll(&p, 1, /* timeout= */ 0) <= 0)
                 return false;
 
         return peer_has_closed(intake->fd, p.revents) || ((p.revents & POLLIN) && peer_has_aborted(intake));

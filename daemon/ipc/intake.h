@@ -110,14 +110,14 @@ bool intake_has_more(const Intake *intake);
 size_t intake_peek_more(const Intake *intake, void *data, size_t size);
 
 /*
- * The request is whole, and the peer has sent ABORT_REQUEST for it, be it with the
- * request or later, or has closed the connection. False while that cannot be seen:
- * bytes of a next request are in the way. Changes nothing and is safe in a signal
+ * The request is whole, and the peer has closed the connection or sent
+ * ABORT_REQUEST for it. False while bytes came with it, which may be those of a
+ * next request: that wants the connection. Changes nothing and is safe in a signal
  * handler.
  */
 bool intake_is_abandoned(const Intake *intake);
 
-/* The same for ABORT_REQUEST alone: a peer that has merely gone does not count. */
+/* ABORT_REQUEST alone, be it that it came with the request: a peer that has merely gone does not count. */
 bool intake_is_aborted(const Intake *intake);
 
 /* The request is answered; bytes of a next one that came with it stay. 0 or -errno. */

@@ -24,6 +24,7 @@
 
 #include "sapi/internal.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -60,6 +61,8 @@ static void timer_on_hard_timeout(void) {
 }
 
 static void timer_on_tick(int signo) {
+        int saved = errno; /* of the call that was interrupted behind */
+
         if (!timer.running) {
                 timer_on_hard_timeout();
                 return;
@@ -69,6 +72,7 @@ static void timer_on_tick(int signo) {
         embed_tell_blocking();
         if (timer.ticks_left > 0 && --timer.ticks_left == 0)
                 timer_expire();
+        errno = saved;
 }
 
 static void timer_start(void) {

@@ -473,7 +473,8 @@ static bool is_aborted_by(uint16_t id, size_t n, bool travels) {
         send_bytes(peer, &wire, request_size + n, buffer_size(&wire));
 
         answer = intake_is_aborted(intake);
-        test_true(intake_is_abandoned(intake) == answer);
+        test_true(intake_is_abandoned(intake) ==
+                  (answer && n == 0)); /* what came with it may be a next request's */
         close(peer);
         intake_done(intake);
         buffer_done(&wire);
