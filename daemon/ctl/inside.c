@@ -95,13 +95,13 @@ static void inside_write_defaults(FILE *f, const Php *php) {
                         (void)fprintf(f, "%s=\"%s/%s\"\n", defaults[i].name, state, defaults[i].leaf);
 }
 
-/* These are joined with php.ini's already. */
+/* These are joined with php.ini's already. Where the pool has none PHP reads php.ini better than we. */
 static void inside_write_lists(FILE *f, const Php *php) {
         for (size_t i = 0; parse_lists[i]; i++) {
-                const char *value = php_get_value(php, parse_lists[i], NULL);
+                const PhpSetting *setting = php_get(php, parse_lists[i]);
 
-                if (value)
-                        (void)fprintf(f, "%s=\"%s\"\n", parse_lists[i], value);
+                if (setting && setting->line == 0)
+                        (void)fprintf(f, "%s=\"%s\"\n", setting->name, setting->value);
         }
 }
 

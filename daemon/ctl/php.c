@@ -69,6 +69,12 @@ static int php_find_worker(Php *php, const Ctl *ctl, const char *version) {
         return 0;
 }
 
+/* Where there are no directories of versions: Fedora has one php.ini and one directory, for whatever runs PHP. */
+static bool php_find_shared(const Ctl *ctl, const char *suffix, char *path, size_t size) {
+        (void)snprintf(path, size, "%s%s", ctl->php_dir, suffix);
+        return access(ctl->php_dir, F_OK) < 0 && access(path, R_OK) == 0;
+}
+
 static int php_find_ini(Php *php, const Ctl *ctl, const char *ini) {
         char path[PATH_MAX];
 
@@ -91,6 +97,8 @@ static int php_find_ini(Php *php, const Ctl *ctl, const char *ini) {
                 }
         }
 
+        if (!php->ini && php_find_shared(ctl, ".ini", path, sizeof(path)))
+                php->ini = strdup(path);
         return 0;
 }
 
@@ -110,6 +118,8 @@ static int php_find_scan(Php *php, const Ctl *ctl, const char *scan) {
                 if (access(own, R_OK) < 0)
                         *own = '\0';
         }
+        if (!*own && !php_find_shared(ctl, ".d", own, sizeof(own)))
+                *own = '\0';
 
         f = open_memstream(&php->scan, &size);
         if (!f)

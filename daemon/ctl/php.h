@@ -14,8 +14,8 @@ typedef struct PhpSetting PhpSetting;
 
 struct PhpSetting {
         char *name, *value;
-        const char *file; /* borrowed from Php.files; where it is set */
-        unsigned int line;
+        const char *file;  /* borrowed from Php.files; where it is set */
+        unsigned int line; /* 0: the pool's configuration */
 };
 
 struct Php {

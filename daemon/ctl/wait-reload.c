@@ -30,13 +30,20 @@
 static int wait_proxy(void) {
         _cleanup_(varlink_reply_done) VarlinkReply reply = {};
         struct timespec ts = { .tv_nsec = WAIT_RELOADING_MSEC * 1000000L };
+        int r;
 
-        if (varlink_client_call(WAIT_PROXY_CONTROL,
-                                CTL_STATUS_USEC,
+        r = varlink_client_call(WAIT_PROXY_CONTROL,
+                                CTL_RELOAD_USEC,
                                 "io.phppool.Proxy.GetStatus",
                                 NULL,
-                                &reply) >= 0)
+                                &reply);
+        if (r >= 0)
                 return EXIT_SUCCESS;
+        if (r == -ETIMEDOUT) {
+                log_error("The proxy does not answer at " WAIT_PROXY_CONTROL
+                          ": it may not have seen the reload");
+                return EXIT_FAILURE;
+        }
 
         while (clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &ts) == EINTR)
                 ;

@@ -84,7 +84,9 @@ static void the_pools_values_come_last(void) {
 }
 
 static void what_is_taken_away_adds_up(void) {
-        char *values[] = { (char[]){ "disable_functions=system" }, (char[]){ "disable_functions_x=1" }, NULL },
+        char *values[] = { (char[]){ "disable_functions=system" },
+                           (char[]){ "disable_functions_x=1" },
+                           NULL },
              *admin_values[] = { (char[]){ "disable_functions = \"popen,passthru\"" },
                                  (char[]){ "disable_classes=SplHeap" },
                                  NULL };
@@ -105,6 +107,28 @@ static void what_is_taken_away_adds_up(void) {
         php_done(&php);
 }
 
+static void fedora_has_one_for_all(void) {
+        char base[256];
+        const Ctl fedora = { .php_dir = base, .worker_dir = directory };
+        Php php;
+
+        snprintf(base, sizeof(base), "%s/etc-php", directory);
+        test_int(mkdir("etc-php.d", 0755), 0);
+        write_file("etc-php.ini", "precision = 1\nserialize_precision = 1\n");
+        write_file("etc-php.d/a.ini", "precision = 2\n");
+        test_int(php_load_files(&php, &fedora, "8.4", NULL, NULL), 0);
+        test_string(php.ini, in("etc-php.ini"));
+        test_string(php.scan, in("etc-php.d"));
+        test_string(php_get_value(&php, "precision", ""), "2");
+        test_string(php_get_value(&php, "serialize_precision", ""), "1");
+        php_done(&php);
+
+        test_int(mkdir("etc-php", 0755), 0); /* Debian's, with no directory for this version */
+        test_int(php_load_files(&php, &fedora, "8.4", NULL, NULL), 0);
+        test_true(!php.ini);
+        php_done(&php);
+}
+
 int main(void) {
         char command[128];
 
@@ -115,6 +139,7 @@ int main(void) {
         test_run(the_units_directories_come_before_both);
         test_run(the_pools_values_come_last);
         test_run(what_is_taken_away_adds_up);
+        test_run(fedora_has_one_for_all);
         snprintf(command, sizeof(command), "rm -r %s", directory);
         test_int(system(command), 0);
         return 0;
