@@ -7,7 +7,7 @@ import socket
 
 def free_port():
     """Below those that the kernel gives to clients (ip_local_port_range): such a one is a client's for a minute behind its end."""
-    while True:
+    for _ in range(1000):
         port = random.randrange(10000, 32768)
         with socket.socket() as s:
             try:
@@ -15,3 +15,4 @@ def free_port():
             except OSError:
                 continue
             return port
+    raise OSError("no port of the loopback is free")

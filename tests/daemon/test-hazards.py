@@ -201,7 +201,7 @@ class HazardTest(unittest.TestCase):
         return whole(encoded(os.path.join(pool.root, script), query), keep=keep)
 
     def peers(self, pool, n):
-        peers = [Peer(pool.socket) for _ in range(n)]
+        peers = [Peer(pool.socket, timeout=20) for _ in range(n)]
         for peer in peers:
             self.addCleanup(peer.socket.close)
         return peers

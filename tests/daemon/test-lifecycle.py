@@ -63,6 +63,7 @@ class LifecycleTest(unittest.TestCase):
         return result.stdout
 
     def test_what_a_dead_worker_had_handed_over_is_served(self):
+        until("both are idle", lambda: (s := control_status(self.pool))["workers"]["idle"] == 2 and s["parked"] == 0)
         idle = {worker: len(os.listdir(f"/proc/{worker}/fd")) for worker in self.pool.workers()}
 
         def holds_none(worker):

@@ -246,12 +246,14 @@ class Drain(ProcessesTest):
             time.sleep(0.02)
         for pid in children:
             os.kill(pid, signal.SIGSTOP)
-        self.front.proxy.process.send_signal(signal.SIGTERM)
-        self.front.proxy.wait_for("STOPPING=1")
-        time.sleep(0.1)  # they have been told
-        kept.send(GET)
-        for pid in children:
-            os.kill(pid, signal.SIGCONT)
+        try:
+            self.front.proxy.process.send_signal(signal.SIGTERM)
+            self.front.proxy.wait_for("STOPPING=1")
+            time.sleep(0.1)  # they have been told
+            kept.send(GET)
+        finally:
+            for pid in children:
+                os.kill(pid, signal.SIGCONT)
         response = kept.read()
         self.assertEqual((response.status, response.headers["connection"]), (200, "close"))
         time.sleep(0.6)

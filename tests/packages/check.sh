@@ -29,10 +29,10 @@ not() { ! "$@"; }
 
 # eventually SECONDS COMMAND…: succeeds as soon as the command does
 eventually() {
-        local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000)) # SECONDS would count the begun one
+        local end=$((${EPOCHREALTIME//[!0-9]/} + $1 * 1000000)) # SECONDS would count the begun one
         shift
         until "$@"; do
-                ((${EPOCHREALTIME/[.,]/} < end)) || return 1
+                ((${EPOCHREALTIME//[!0-9]/} < end)) || return 1
                 sleep 0.2
         done
 }
