@@ -1,41 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
-#include "../fcgi/wire.h"
-#include "ipc/intake.h"
-#include "util/fd.h"
-
-static const IntakeLimits small = {
-        .n_params_max = 100,
-        .params_max = 8192,
-        .body_max = 1 << 20,
-        .chunk_size = 512,
-        .memory_max = 1024,
-};
-
-/* The body as it will be read: i * 3, so that a mix-up shows. */
-static void fill(uint8_t *data, size_t size) {
-        for (size_t i = 0; i < size; i++)
-                data[i] = (uint8_t)(i * 3 + i / 256);
-}
-
-/* A request whose body comes in records of @step bytes with padding, and with records of a foreign id between. */
-static void wire_whole(Buffer *wire, unsigned int id, size_t body_size, size_t step) {
-        uint8_t *body = malloc(body_size + 1);
-
-        fill(body, body_size);
-        wire_begin(wire, id, 1, 1);
-        wire_record(wire, 4, id, L("\x01\x01XY"));
-        wire_record_padded(wire, 4, id, "", 0, 8);
-        for (size_t i = 0; i < body_size; i += step) {
-                wire_record_padded(wire, 5, id, body + i, MIN2(step, body_size - i), i % 7);
-                if (i % 5 == 0)
-                        wire_record_padded(wire, 5, id + 1, L("foreign"), 1);
-        }
-        wire_record_padded(wire, 5, id, "", 0, 3);
-        free(body);
-}
+#include "peer.h"
 
 static void check_body(Intake *intake, size_t size) {
         uint8_t *expected = malloc(size + 1), *data = malloc(size + 64);
@@ -55,20 +21,6 @@ static void check_body(Intake *intake, size_t size) {
         free(expected);
         free(data);
 }
-
-static int connect_intake(Intake *intake, const IntakeLimits *limits) {
-        int fds[2];
-
-        test_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-        intake_init(intake, limits);
-        intake_attach_take_fd(intake, fds[0], 1);
-        return fds[1];
-}
-
-static void send_bytes(int fd, const Buffer *wire, size_t from, size_t to) {
-        test_int(fd_write_all(fd, buffer_data(wire) + from, to - from), 0);
-}
-
 static void test_a_request_in_one_piece(void) {
         Buffer wire = WIRE_NULL;
         Intake intake;
@@ -265,16 +217,6 @@ static void test_a_file_that_shrinks_is_no_request(void) {
         buffer_done(&wire);
 }
 
-/* Gives it to another process, as worker and manager do. */
-static void travel(Intake *from, Intake *to) {
-        int spool;
-
-        test_int(intake_pack(from, &spool), 0);
-        intake_init(to, &small);
-        test_int(intake_attach_take_fds(to, dup(from->fd), spool >= 0 ? dup(spool) : -EBADF, 1), 0);
-        intake_done(from);
-}
-
 static size_t received(int fd) {
         uint8_t bytes[4096];
         ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
@@ -362,139 +304,8 @@ static void test_much_may_stand_behind_an_abort_in_a_file(void) {
 }
 
 /* A connected pair over TCP. */
-static void tcp_pair(int fds[static 2]) {
-        struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-        socklen_t size = sizeof(address);
-        int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-        test_int(bind(listener, (struct sockaddr *)&address, size), 0);
-        test_int(listen(listener, 1), 0);
-        test_int(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-        fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        test_int(connect(fds[1], (struct sockaddr *)&address, size), 0);
-        fds[0] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        test_true(fds[0] >= 0);
-        close(listener);
-}
-
-enum {
-        WAY_NOTHING,  /* the peer waits */
-        WAY_SAID_ALL, /* it has shut its direction down */
-        WAY_STOP,     /* we read no more, as at a stop */
-        WAY_ABORT,
-        WAY_OTHER_ABORT, /* of another request */
-        WAY_CLOSE,
-        _WAY_MAX,
-};
-
-/* What intake_is_abandoned() says, or intake_is_aborted(). */
-static bool ask_of(bool (*function)(const Intake *intake), bool tcp, int way) {
-        Buffer wire = WIRE_NULL, more = WIRE_NULL;
-        Intake intake;
-        bool answer;
-        int fds[2];
-
-        if (tcp)
-                tcp_pair(fds);
-        else
-                test_int(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-        intake_init(&intake, &small);
-        intake_attach_take_fd(&intake, fds[0], 1);
-        wire_whole(&wire, 7, 10, 10);
-        send_bytes(fds[1], &wire, 0, buffer_size(&wire));
-        test_int(intake_read(&intake), 0);
-
-        if (way == WAY_SAID_ALL)
-                test_int(shutdown(fds[1], SHUT_WR), 0);
-        if (way == WAY_STOP)
-                test_int(shutdown(fds[0], SHUT_RD), 0);
-        if (way == WAY_ABORT || way == WAY_OTHER_ABORT) {
-                wire_record(&more, 2, way == WAY_ABORT ? 7 : 8, "", 0);
-                send_bytes(fds[1], &more, 0, buffer_size(&more));
-        }
-        if (way == WAY_CLOSE)
-                fds[1] = fd_close(fds[1]);
-        usleep(1000); /* loopback is not instant */
-
-        answer = function(&intake);
-        fd_close(fds[1]);
-        intake_done(&intake);
-        buffer_done(&wire);
-        buffer_done(&more);
-        return answer;
-}
-
-static void test_who_has_gone_and_who_only_waits(void) {
-        static const bool expected_unix[_WAY_MAX] = { [WAY_ABORT] = true, [WAY_CLOSE] = true };
-
-        for (int way = 0; way < _WAY_MAX; way++)
-                if (ask_of(intake_is_abandoned, false, way) != expected_unix[way])
-                        test_fail("unix, way %d", way);
-
-        test_true(!ask_of(intake_is_abandoned, true, WAY_NOTHING));
-        test_true(!ask_of(intake_is_abandoned, true, WAY_STOP));
-        test_true(ask_of(intake_is_abandoned, true, WAY_ABORT));
-        test_true(ask_of(intake_is_abandoned, true, WAY_CLOSE));
-}
-
-static void test_only_the_record_aborts(void) {
-        for (int way = 0; way < _WAY_MAX; way++) {
-                if (ask_of(intake_is_aborted, false, way) != (way == WAY_ABORT))
-                        test_fail("unix, way %d", way);
-                if (ask_of(intake_is_aborted, true, way) != (way == WAY_ABORT))
-                        test_fail("tcp, way %d", way);
-        }
-}
-
-/* Of an ABORT_REQUEST with @id, @n bytes come with the request and the others later; @travels: they are in a file then. */
-static bool is_aborted_by(uint16_t id, size_t n, bool travels) {
-        Buffer wire = WIRE_NULL;
-        size_t request_size;
-        Intake first, again, *intake = &first;
-        bool answer;
-        int peer = connect_intake(&first, &small);
-
-        wire_whole(&wire, 7, 10, 10);
-        request_size = buffer_size(&wire);
-        wire_record(&wire, 2, id, "", 0);
-        send_bytes(peer, &wire, 0, request_size + n);
-        test_int(intake_read(&first), 0);
-        test_true(intake_has_more(&first) == (n > 0));
-        if (travels) {
-                int spool;
-
-                test_int(intake_pack(&first, &spool), 0);
-                intake_init(&again, &small);
-                test_int(intake_attach_take_fds(&again, dup(first.fd), dup(spool), 5), 0);
-                intake_done(&first);
-                test_int(intake_read(&again), 0);
-                intake = &again;
-        }
-        send_bytes(peer, &wire, request_size + n, buffer_size(&wire));
-
-        answer = intake_is_aborted(intake);
-        test_true(intake_is_abandoned(intake) ==
-                  (answer && n == 0)); /* what came with it may be a next request's */
-        close(peer);
-        intake_done(intake);
-        buffer_done(&wire);
-        return answer;
-}
-
-static void test_an_abort_that_comes_with_its_request(void) {
-        for (size_t n = 0; n <= FCGI_HEADER_SIZE; n++)
-                for (int travels = 0; travels <= 1; travels++) {
-                        if (!is_aborted_by(7, n, travels))
-                                test_fail("%zu bytes came with it, in a file: %d", n, travels);
-                        if (is_aborted_by(8, n, travels))
-                                test_fail("another's, %zu bytes came with it, in a file: %d", n, travels);
-                }
-}
 
 int main(void) {
-        test_run(test_an_abort_that_comes_with_its_request);
-        test_run(test_who_has_gone_and_who_only_waits);
-        test_run(test_only_the_record_aborts);
         test_run(test_a_request_in_one_piece);
         test_run(test_a_request_cut_at_every_byte);
         test_run(test_half_a_request_travels_at_every_byte);
