@@ -60,6 +60,19 @@ class QueueTest(unittest.TestCase):
         pool.running = pool.most = 0
         return pool
 
+    def start_held_pool(self):
+        """The pool, and what lets its first two requests be answered."""
+        release = threading.Event()
+        self.addCleanup(release.set)
+
+        def script(pool, connection, number):
+            while pool.read_request(connection) is not None:
+                if pool.requests <= 2:
+                    release.wait(10)
+                connection.sendall(answer())
+
+        return self.start_pool(script), release
+
     def send(self, n, source="127.0.0.1"):
         clients = [Client(FRONT, source=source) for _ in range(n)]
         for client in clients:
@@ -100,16 +113,7 @@ class Places(QueueTest):
             self.assertEqual("retry-after" in a.headers, a.status == 503)
 
     def test_who_leaves_the_queue_costs_the_pool_nothing(self):
-        release = threading.Event()
-        self.addCleanup(release.set)
-
-        def script(pool, connection, number):
-            while pool.read_request(connection) is not None:
-                if pool.requests <= 2:
-                    release.wait(10)
-                connection.sendall(answer())
-
-        pool = self.start_pool(script)
+        pool, release = self.start_held_pool()
         first = self.send(2)
         deadline = time.monotonic() + 5
         while pool.requests < 2 and time.monotonic() < deadline:
@@ -138,16 +142,7 @@ class Places(QueueTest):
 
 class Reload(QueueTest):
     def test_more_workers_are_more_places_at_once(self):
-        release = threading.Event()
-        self.addCleanup(release.set)
-
-        def script(pool, connection, number):
-            while pool.read_request(connection) is not None:
-                if pool.requests <= 2:
-                    release.wait(10)
-                connection.sendall(answer())
-
-        pool = self.start_pool(script)
+        pool, release = self.start_held_pool()
         first = self.send(2)
         time.sleep(0.3)
         (waiting,) = self.send(1)
