@@ -127,9 +127,14 @@ static void supervisor_reload(Supervisor *supervisor) {
         ConfigError error = {};
         int r;
 
-        if (supervisor->next_sites || supervisor->ending)
+        if (supervisor->ending)
                 return;
+        if (supervisor->next_sites) {
+                supervisor->reload_follows = true; /* what was read may be older than what is meant */
+                return;
+        }
 
+        supervisor->reload_follows = false;
         (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_now_usec());
         r = sites_load(&supervisor->next_sites, supervisor->start.config_dir, &error);
         if (r < 0)
@@ -227,6 +232,8 @@ int supervisor_run(Supervisor *supervisor, ProxyStart **ret) {
 
                 supervisor_tell_ready(supervisor);
                 supervisor->loop.exit = false;
+                if (supervisor->reload_follows && !supervisor->next_sites)
+                        supervisor_reload(supervisor);
                 r = loop_run(&supervisor->loop);
                 if (r < 0)
                         return r;

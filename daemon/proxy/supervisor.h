@@ -58,6 +58,7 @@ struct Supervisor {
         uint64_t idle_since_usec;
         uint64_t n_accepted; /* at that time */
         Sites *next_sites;   /* a reload is running */
+        bool reload_follows; /* another one has been asked for meanwhile */
         bool reload_refused;
         char status_said[768]; /* to the service manager */
         bool ready;            /* has been told to the service manager */

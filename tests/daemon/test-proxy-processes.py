@@ -188,6 +188,25 @@ class Watchdog(ProcessesTest):
 
 
 class Reload(ProcessesTest):
+    def test_one_that_comes_during_another_follows(self):
+        def configure(host):
+            self.front.write("conf/conf.d/more.conf", f'root = "{self.front.base}/www"; site: {{ docroot = "public"; hosts = [ "{host}" ]; }};\n')
+            self.front.proxy.process.send_signal(signal.SIGHUP)
+
+        held = self.children()[0]
+        os.kill(held, signal.SIGSTOP)
+        try:
+            configure("one.test")
+            self.front.proxy.wait_for("RELOADING=1")
+            configure("two.test")
+            time.sleep(0.3)
+        finally:
+            os.kill(held, signal.SIGCONT)
+        for message in ("READY=1", "RELOADING=1", "READY=1"):
+            self.front.proxy.wait_for(message)
+        for _ in range(6):  # whichever process takes it
+            self.assertEqual(ask(self.front, "/a.txt", host="two.test").status, 200)
+
     def test_no_connection_is_cut_and_all_have_the_new_configuration(self):
         failures, stop = [], threading.Event()
 
