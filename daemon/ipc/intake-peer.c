@@ -7,7 +7,9 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include "ipc/intake.h"
 
 #define DRAIN_MAX  16
@@ -31,9 +33,29 @@ static bool peer_has_closed(int fd, short events) {
         return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_CLOSE_WAIT;
 }
 
+/* The first bytes of those that came with the request; how many. */
+static size_t peer_peek(const Intake *intake, void *data, size_t size) {
+        uint64_t n;
+        ssize_t r;
+
+        if (!intake_has_more(intake))
+                return 0;
+
+        if (intake->spool >= 0) {
+                r = pread(intake->spool, data, size, (off_t)intake->decoded);
+                return r > 0 ? (size_t)r : 0;
+        }
+
+        n = buffer_size(&intake->raw) - intake->decoded;
+        if (size > n)
+                size = (size_t)n;
+        memcpy(data, buffer_data(&intake->raw) + intake->decoded, size);
+        return size;
+}
+
 static bool peer_has_aborted(const Intake *intake) {
         uint8_t header[FCGI_HEADER_SIZE];
-        size_t n = intake_peek_more(intake, header, sizeof(header));
+        size_t n = peer_peek(intake, header, sizeof(header));
         FcgiRecord record;
 
         if (n < sizeof(header) &&

@@ -320,25 +320,6 @@ bool intake_has_more(const Intake *intake) {
         return (intake->spool < 0 ? buffer_size(&intake->raw) : intake->spool_size) > intake->decoded;
 }
 
-size_t intake_peek_more(const Intake *intake, void *data, size_t size) {
-        uint64_t n;
-        ssize_t r;
-
-        if (!intake_has_more(intake))
-                return 0;
-
-        if (intake->spool >= 0) {
-                r = pread(intake->spool, data, size, (off_t)intake->decoded);
-                return r > 0 ? (size_t)r : 0;
-        }
-
-        n = buffer_size(&intake->raw) - intake->decoded;
-        if (size > n)
-                size = (size_t)n;
-        memcpy(data, buffer_data(&intake->raw) + intake->decoded, size);
-        return size;
-}
-
 #define REST_MAX (1U << 20)
 
 /* What lies behind the request in its file becomes the start of the next one, in a new file if it is much. */

@@ -106,9 +106,6 @@ bool intake_is_quiet(const Intake *intake);
 /* The request is whole, and bytes of a next one came with it. */
 bool intake_has_more(const Intake *intake);
 
-/* Copies the first of those bytes; how many. They stay. Safe in a signal handler. */
-size_t intake_peek_more(const Intake *intake, void *data, size_t size);
-
 /*
  * The request is whole, and the peer has closed the connection or sent
  * ABORT_REQUEST for it. False while bytes came with it, which may be those of a
