@@ -25,6 +25,7 @@
 #include "util/log.h"
 
 #define WAIT_PROXY_CONTROL  "/run/php-pool-proxy/control"
+#define WAIT_PROXY_USEC     (20 * USEC_PER_SEC) /* it may be reading a thousand sites */
 #define WAIT_RELOADING_MSEC 100
 
 static int wait_proxy(void) {
@@ -33,7 +34,7 @@ static int wait_proxy(void) {
         int r;
 
         r = varlink_client_call(WAIT_PROXY_CONTROL,
-                                CTL_RELOAD_USEC,
+                                WAIT_PROXY_USEC,
                                 "io.phppool.Proxy.GetStatus",
                                 NULL,
                                 &reply);
